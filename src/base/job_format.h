@@ -1,0 +1,62 @@
+// The job directory: what the two ends of a fine-tuning job, the trainer and the supervisor, have agreed
+// on. Names and rules only; nothing here does anything.
+//
+//   spec.json      written once, before the trainer starts, by whoever makes the job
+//   events.jsonl   appended by the trainer alone: one JSON object a line. A last line without its
+//                  newline was cut off by a crash and is dropped on resume
+//   lock           held with flock(LOCK_EX) by the trainer for its whole life, and holding its process
+//                  id as text: who can take the lock knows that no trainer lives
+//   cancel         made by whoever wants the job to end; the trainer looks for it between
+//                  micro-batches, ends with status "cancelled" and exit code 3
+//   checkpoints/   step-<8 digits>/, each complete once it bears its name
+//   adapter/       the result, in peft's format; complete once it bears its name
+//
+// spec.json: {
+//   "model": directory of the base model,
+//   "training_file": path, "validation_file": path or null,
+//   "training_file_name", "validation_file_name": what messages call the two,
+//   "seed": integer,
+//   "hyperparameters": {"n_epochs": integer or "auto", "batch_size": … , "learning_rate_multiplier": …},
+//   "lora": {"rank": …, "alpha": …},     optional
+//   "adapter": directory of an adapter to continue from, or absent
+//   "threads": integer, 0 for all cores, "checkpoint_seconds": integer }   optional
+//
+// Events, by "type"; each also has "time" (seconds, integer):
+//   status      {"status": "validating_files" | "queued" | "running" | "succeeded" | "failed" |
+//                "cancelled"}; "queued" is written when validation has passed; "succeeded" also has
+//                "trained_tokens"
+//   message     {"level": "info" | "warn" | "error", "message": …}
+//   plan        {"hyperparameters": {the values chosen}, "lora": {"rank", "alpha"}, "learning_rate",
+//                "total_steps", "examples", "tokens", "trained_tokens" (supervised tokens × epochs),
+//                "truncated_examples"}
+//   metrics     {"step", "total_steps", "epoch" (a fraction), "train_loss",
+//                "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy",
+//                "full_valid_loss", "full_valid_mean_token_accuracy" (the four or null),
+//                "learning_rate", "grad_norm", "tokens" (seen so far), "tokens_per_second"}
+//   checkpoint  {"step", "epoch" (whole), "path": relative to the job directory, and the metrics of the
+//                step}; written at the end of each epoch
+//   error       {"code", "message", "param"}, followed by the status "failed"
+// A resumed run may repeat the steps after its checkpoint: readers skip a step that they have seen.
+//
+// `temper train JOBDIR --validate-only` reads the data, writes validating_files … queued (or failed)
+// and ends; `temper train JOBDIR` trains, or goes on from the newest checkpoint.
+#ifndef BASE_JOB_FORMAT_H
+#define BASE_JOB_FORMAT_H
+
+#define JOB_SPEC_FILE "spec.json"
+#define JOB_EVENTS_FILE "events.jsonl"
+#define JOB_LOCK_FILE "lock"
+#define JOB_CANCEL_FILE "cancel"
+#define JOB_CHECKPOINT_DIRECTORY "checkpoints"
+#define JOB_ADAPTER_DIRECTORY "adapter"
+
+// How the trainer's process ends.
+enum job_exit {
+    JOB_EXIT_SUCCEEDED = 0,   // or, with --validate-only: the data is good
+    JOB_EXIT_FAILED = 1,      // the reason is in events.jsonl
+    JOB_EXIT_USAGE = 2,       // the command line was wrong; nothing was done
+    JOB_EXIT_CANCELLED = 3,
+    JOB_EXIT_INTERRUPTED = 75, // SIGTERM or SIGINT: checkpoint written, start again to go on
+};
+
+#endif

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs the packages that a build of temper needs and that are missing, and says which. Debian 12 and its relatives.
+set -eu
+packages="gcc make cmake pkg-config libc6-dev libmicrohttpd-dev libjansson-dev libsqlite3-dev
+libcurl4-openssl-dev libssl-dev libpcre2-dev libcmocka-dev python3"
+missing=""
+for package in $packages "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+echo "Installing what is missing:$missing"
+run=""
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "Run as root, or install sudo, or install by hand:$missing" >&2; exit 1; }
+    run=sudo
+fi
+$run apt-get update -qq
+DEBIAN_FRONTEND=noninteractive $run apt-get install -y -qq --no-install-recommends $missing >/dev/null
