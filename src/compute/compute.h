@@ -1,0 +1,159 @@
+// The operations that a transformer is made of, forward and backward, over a pool of threads: one object,
+// one table of kernels, chosen once at run time.
+//
+// Every operation has a plain f32 implementation, the reference. Faster paths replace some of them and
+// are tested against it. No result depends on the number of threads: work is cut into tasks of fixed
+// size, and sums over tasks are added in a fixed order.
+//
+// Buffers are f32 in row-major order unless a `struct matrix` says otherwise. Functions do not check
+// shapes (their callers, in model, made them) and cannot fail: all scratch is taken at creation.
+#ifndef COMPUTE_COMPUTE_H
+#define COMPUTE_COMPUTE_H
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "compute/data_type.h"
+
+struct compute;
+
+enum compute_path {
+    COMPUTE_AUTO, // the fastest one that this processor has
+    COMPUTE_REFERENCE,
+    COMPUTE_AVX2,
+    COMPUTE_AVX512,
+    COMPUTE_AVX512_BF16, // products in bf16 with f32 sums; all else in f32
+    COMPUTE_PATHS
+};
+
+extern const char *const compute_path_names[COMPUTE_PATHS]; // "auto", "reference", "avx2", …
+
+// threads: 0 for one a core. With COMPUTE_AUTO the variable TEMPER_COMPUTE may name a path; one that this
+// processor does not have is an error.
+bool compute_create(struct compute **compute, int threads, enum compute_path path,
+    struct error *error) WARN_UNUSED;
+void compute_free(struct compute *compute);
+
+enum compute_path compute_path_of(const struct compute *compute);
+int compute_threads(const struct compute *compute);
+struct thread_pool *compute_pool(struct compute *compute);
+
+// ---- products (gemm.c) ----
+
+enum gemm_form {
+    GEMM_NT, // C[m,n] = A[m,k] · B[n,k]ᵀ: a linear layer, whose weights are [out, in]
+    GEMM_NN, // C[m,n] = A[m,k] · B[k,n]: the gradient of its input
+    GEMM_TN, // C[m,n] = A[k,m]ᵀ · B[k,n]: the gradient of its weights
+};
+
+// C = alpha · product, or C += alpha · product with `accumulate`. `c_stride` in floats.
+void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,
+    float *c, size_t c_stride, float alpha, bool accumulate);
+
+// ---- rows (reference.c, rows.c) ----
+
+// y = x · weight / rms(x), row by row; inverse_rms [rows] is kept for the backward pass (may be NULL).
+void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
+    const float *weight, size_t rows, size_t columns, float epsilon);
+
+// dx += …; dweight += … (NULL where the weight is frozen).
+void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
+    const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns);
+
+// Rotates the first `heads` heads of each row in place (half-split order: element i with i + head_dim/2).
+// cosine and sine are [position][head_dim / 2]; direction 1 forward, -1 for the gradient.
+void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
+    size_t rows, size_t heads, size_t head_dim, const float *cosine, const float *sine,
+    int direction);
+
+// y = silu(gate) · up, over `count` elements.
+void compute_swiglu(
+    struct compute *compute, float *y, const float *gate, const float *up, size_t count);
+
+// dgate and dup may be gate and up themselves.
+void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, const float *dy,
+    const float *gate, const float *up, size_t count);
+
+void compute_add(struct compute *compute, float *y, const float *x, size_t count); // y += x
+
+// x[row] = table[token]; the caller has checked the tokens.
+void compute_embedding(
+    struct compute *compute, float *x, const int32_t *tokens, size_t rows, struct matrix table);
+
+// dtable[token] += dx[row], rows in order.
+void compute_embedding_backward(struct compute *compute, float *dtable, const float *dx,
+    const int32_t *tokens, size_t rows, size_t vocabulary, size_t columns);
+
+// ---- attention (attention.c) ----
+
+// Query rows that belong to one sequence. Their positions are first_position, first_position + 1, …; query
+// at position p sees the keys 0 … p of the sequence. `keys` and `values` point to its key at position 0;
+// two positions are key_stride floats apart. dkeys and dvalues, used by the backward pass alone, are their
+// gradients in the same layout (+=).
+struct attention_span {
+    size_t first_row;
+    size_t query_count;
+    size_t first_position;
+    const float *keys;
+    const float *values;
+    size_t key_stride;
+    float *dkeys;
+    float *dvalues;
+};
+
+struct attention_shape {
+    size_t heads;
+    size_t kv_heads;
+    size_t head_dim;
+    size_t query_stride; // of query, output and their gradients, in floats
+    float scale;         // 1 / sqrt(head_dim)
+};
+
+// Causal softmax attention with grouped queries, computed block by block (Dao et al. 2022): the matrix of
+// scores never exists. log_sum_exp [rows, heads] is kept for the backward pass (may be NULL).
+void compute_attention(struct compute *compute, float *output, float *log_sum_exp,
+    const float *query, const struct attention_span *spans, size_t span_count,
+    const struct attention_shape *shape);
+
+// dquery is overwritten; dkeys and dvalues of the spans are added to. The spans' keys are disjoint.
+void compute_attention_backward(struct compute *compute, float *dquery, const float *doutput,
+    const float *query, const float *output, const float *log_sum_exp,
+    const struct attention_span *spans, size_t span_count, const struct attention_shape *shape);
+
+// ---- loss (loss.c) ----
+
+// Row by row: losses = -log softmax(logits)[target] (unweighted), hits = 1 where the target has the
+// largest logit, else 0. Where `gradient`, logits become weight · (softmax - one-hot).
+void compute_cross_entropy(struct compute *compute, float *logits, float *losses, float *hits,
+    const int32_t *targets, const float *weights, size_t rows, size_t vocabulary, bool gradient);
+
+// ---- optimizer (optimizer.c) ----
+
+double compute_square_sum(struct compute *compute, const float *x, size_t count);
+
+struct adamw {
+    float learning_rate;
+    float beta1;
+    float beta2;
+    float epsilon;
+    float weight_decay;
+    uint64_t step; // of this update, from 1: for the bias correction
+    float gradient_scale; // clipping: gradients are multiplied by it first
+};
+
+// AdamW (Loshchilov and Hutter 2019) as torch.optim.AdamW computes it.
+void compute_adamw(struct compute *compute, const struct adamw *settings, float *parameters,
+    const float *gradients, float *first_moment, float *second_moment, size_t count);
+
+struct muon {
+    float learning_rate;
+    float momentum;
+    float gradient_scale;
+};
+
+// Muon (Jordan 2024) for one matrix [rows, columns]: Nesterov momentum, orthogonalised by five Newton-
+// Schulz steps, scaled by sqrt(max(1, rows / columns)). `scratch` holds compute_muon_scratch() floats.
+void compute_muon(struct compute *compute, const struct muon *settings, float *parameters,
+    const float *gradients, float *momentum_buffer, size_t rows, size_t columns, float *scratch);
+size_t compute_muon_scratch(size_t rows, size_t columns);
+
+#endif
