@@ -49,6 +49,11 @@ enum gemm_form {
 void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,
     float *c, size_t c_stride, float alpha, bool accumulate);
 
+// The form NT for few rows of A (decoding), where time goes into reading B: every type of B has a kernel
+// that reads it once. The sum of one element does not depend on how many rows there are.
+void compute_few_rows(struct compute *compute, const float *a, size_t a_stride, size_t m,
+    struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate);
+
 // ---- rows (reference.c, rows.c) ----
 
 // y = x · weight / rms(x), row by row; inverse_rms [rows] is kept for the backward pass (may be NULL).
@@ -81,7 +86,7 @@ void compute_embedding(
 
 // dtable[token] += dx[row], rows in order.
 void compute_embedding_backward(struct compute *compute, float *dtable, const float *dx,
-    const int32_t *tokens, size_t rows, size_t vocabulary, size_t columns);
+    const int32_t *tokens, size_t rows, size_t columns);
 
 // ---- attention (attention.c) ----
 
@@ -122,7 +127,7 @@ void compute_attention_backward(struct compute *compute, float *dquery, const fl
 // ---- loss (loss.c) ----
 
 // Row by row: losses = -log softmax(logits)[target] (unweighted), hits = 1 where the target has the
-// largest logit, else 0. Where `gradient`, logits become weight · (softmax - one-hot).
+// largest logit, else 0. `logits` are overwritten: with weight · (softmax - one-hot) where `gradient`.
 void compute_cross_entropy(struct compute *compute, float *logits, float *losses, float *hits,
     const int32_t *targets, const float *weights, size_t rows, size_t vocabulary, bool gradient);
 

@@ -1,0 +1,98 @@
+// What the files of compute share: the tables of kernels that a path is made of.
+#ifndef COMPUTE_COMPUTE_INTERNAL_H
+#define COMPUTE_COMPUTE_INTERNAL_H
+
+#include "compute/compute.h"
+
+// Kernels over one row or one run of numbers, without threads. reference.c holds the plain ones; the
+// files in cpu/ are one source (cpu/row_kernels.h) compiled for each instruction set.
+struct row_kernels {
+    float (*rmsnorm)(float *y, const float *x, const float *weight, size_t columns, float epsilon);
+    void (*rmsnorm_backward)(float *dx, const float *dy, const float *x, const float *weight,
+        float inverse_rms, size_t columns);
+    void (*rope)(float *row, size_t heads, size_t half, const float *cosine, const float *sine,
+        float direction);
+    void (*swiglu)(float *y, const float *gate, const float *up, size_t count);
+    void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate,
+        const float *up, size_t count);
+    void (*add)(float *y, const float *x, size_t count);
+    void (*add_scaled)(float *y, const float *x, float factor, size_t count); // y += factor · x
+    void (*scale)(float *x, float factor, size_t count);
+    float (*dot)(const float *x, const float *y, size_t count);
+    float (*maximum)(const float *x, size_t count);
+    float (*exp_sum)(float *y, const float *x, float shift, size_t count); // y = exp(x - shift); Σ y
+    void (*softmax_gradient)(
+        float *ds, const float *p, const float *dp, float delta, float scale, size_t count);
+    double (*square_sum)(const float *x, size_t count);
+    void (*adamw)(const struct adamw *settings, float *parameters, const float *gradients,
+        float *first_moment, float *second_moment, size_t count);
+    // c[i, j] = alpha · a[i] · b[j] (or +=) for m rows of a and n rows of b: products with few rows,
+    // bound by reading b. The sum of one element does not depend on m and n.
+    void (*few_rows[DATA_TYPES])(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,
+        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate);
+};
+
+extern const struct row_kernels row_kernels_reference;
+extern const struct row_kernels row_kernels_avx2;
+extern const struct row_kernels row_kernels_avx512;
+
+// A blocked product's inner part. Panels of `width` (mr or nr) rows of an operand are packed as
+// [k / k_unit][width][k_unit], padded with zeros to a whole number of k_units.
+struct gemm_kernel {
+    size_t mr;
+    size_t nr;
+    size_t k_unit;       // 2 for bf16, whose instruction multiplies pairs
+    size_t element_size; // of packed elements
+    size_t kc;           // largest depth of a packed panel
+    // Packs `count` (≤ width) of the operand's vectors from `first` on, k from `k` to k + depth.
+    // `k_contiguous`: the matrix has one vector a row; else one a column.
+    void (*pack)(void *panel, size_t width, const struct matrix *matrix, bool k_contiguous,
+        size_t first, size_t count, size_t k, size_t depth);
+    // c[mr, nr] (the part rows × columns of it) = alpha · panel_a · panel_b, or +=.
+    void (*multiply)(size_t depth, const void *panel_a, const void *panel_b, float *c,
+        size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate);
+};
+
+extern const struct gemm_kernel gemm_kernel_portable;
+extern const struct gemm_kernel gemm_kernel_avx2;
+extern const struct gemm_kernel gemm_kernel_avx512;
+extern const struct gemm_kernel gemm_kernel_avx512_bf16;
+
+enum {
+    WORKER_SCRATCH = 4 << 20, // bytes for each thread: packed strips, attention tiles
+    SHARED_SCRATCH = 8 << 20, // bytes for the packed left operand
+};
+
+struct compute {
+    struct thread_pool *pool;
+    enum compute_path path;
+    const struct row_kernels *rows;
+    const struct gemm_kernel *gemm;
+    uint8_t *shared;  // SHARED_SCRATCH
+    uint8_t *workers; // threads × WORKER_SCRATCH
+    double *partial_sums;
+    size_t partial_capacity;
+};
+
+static inline void *compute_worker_scratch(const struct compute *compute, int worker)
+{
+    return compute->workers + (size_t)worker * WORKER_SCRATCH;
+}
+
+// A product in the calling thread, with both operands packed into `scratch`; for the tiles of attention.
+// Needs gemm_tile_scratch() bytes.
+void gemm_tile(const struct gemm_kernel *kernel, void *scratch, enum gemm_form form, struct matrix a,
+    struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate);
+size_t gemm_tile_scratch(const struct gemm_kernel *kernel, size_t m, size_t n, size_t k);
+
+static inline size_t round_up(size_t value, size_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static inline size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif
