@@ -1,0 +1,17 @@
+// Who asks: the Bearer key of a request, looked up by its SHA-256. The key itself is kept nowhere.
+#ifndef SERVICE_AUTH_H
+#define SERVICE_AUTH_H
+
+#include "base/error.h"
+
+struct service;
+struct request;
+struct reply;
+
+// Sets request->account. Without a valid key the reply is OpenAI's 401 and false comes back.
+bool auth_check(struct service *service, struct request *request, struct reply *reply) WARN_UNUSED;
+
+// The token of an Authorization header, "Bearer <token>"; NULL where there is none.
+const char *auth_bearer(const char *authorization);
+
+#endif

@@ -1,0 +1,254 @@
+// Reading a chat completion's request by its table of fields.
+#include "service/chat_request.h"
+#include "base/buffer.h"
+#include "service/fields.h"
+#include "service/reply.h"
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TOKENS_MAXIMUM = 1 << 24,
+    MESSAGES_MAXIMUM = 4096,
+    STOP_LENGTH = 256,
+    MESSAGE_MAXIMUM = 8 << 20, // bytes; a body is not longer
+    NAME_LENGTH = 256,
+};
+
+static const struct field chat_fields[] = {
+    {"model", FIELD_STRING, FIELD_REQUIRED, 1, NAME_LENGTH},
+    {"messages", FIELD_ARRAY, FIELD_REQUIRED},
+    {"temperature", FIELD_NUMBER, FIELD_OPTIONAL, 0, 2},
+    {"top_p", FIELD_NUMBER, FIELD_OPTIONAL, 0, 1},
+    {"max_tokens", FIELD_INTEGER, FIELD_OPTIONAL, 1, TOKENS_MAXIMUM},
+    {"max_completion_tokens", FIELD_INTEGER, FIELD_OPTIONAL, 1, TOKENS_MAXIMUM},
+    {"n", FIELD_INTEGER, FIELD_OPTIONAL, 1, CHAT_CHOICES_MAXIMUM},
+    {"seed", FIELD_INTEGER, FIELD_OPTIONAL},
+    {"stop", FIELD_ANY, FIELD_OPTIONAL},
+    {"stream", FIELD_BOOLEAN, FIELD_OPTIONAL},
+    {"stream_options", FIELD_OBJECT, FIELD_OPTIONAL},
+    {"metadata", FIELD_OBJECT, FIELD_OPTIONAL},
+    {"user", FIELD_STRING, FIELD_ADVISORY},
+    {"service_tier", FIELD_STRING, FIELD_ADVISORY},
+    {"prompt_cache_key", FIELD_STRING, FIELD_ADVISORY},
+    {"safety_identifier", FIELD_STRING, FIELD_ADVISORY},
+    {"store", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .neutral = "false"},
+    {"frequency_penalty", FIELD_NUMBER, FIELD_UNSUPPORTED, .neutral = "0"},
+    {"presence_penalty", FIELD_NUMBER, FIELD_UNSUPPORTED, .neutral = "0"},
+    {"logit_bias", FIELD_OBJECT, FIELD_UNSUPPORTED, .neutral = "{}"},
+    {"logprobs", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .neutral = "false"},
+    {"top_logprobs", FIELD_INTEGER, FIELD_UNSUPPORTED, .neutral = "0"},
+    {"response_format", FIELD_OBJECT, FIELD_UNSUPPORTED, .neutral = "{\"type\": \"text\"}"},
+    {"tools", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
+    {"tool_choice", FIELD_ANY, FIELD_UNSUPPORTED, .neutral = "\"none\""},
+    {"parallel_tool_calls", FIELD_BOOLEAN, FIELD_UNSUPPORTED},
+    {"functions", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
+    {"function_call", FIELD_ANY, FIELD_UNSUPPORTED, .neutral = "\"none\""},
+    {"modalities", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[\"text\"]"},
+    {"audio", FIELD_OBJECT, FIELD_UNSUPPORTED},
+    {"prediction", FIELD_OBJECT, FIELD_UNSUPPORTED},
+    {"reasoning_effort", FIELD_STRING, FIELD_UNSUPPORTED},
+    {"verbosity", FIELD_STRING, FIELD_UNSUPPORTED},
+    {"web_search_options", FIELD_OBJECT, FIELD_UNSUPPORTED},
+    {"moderation", FIELD_OBJECT, FIELD_UNSUPPORTED},
+    {"prompt_cache_retention", FIELD_STRING, FIELD_UNSUPPORTED},
+};
+
+// What a client library puts into a message that it received and sends back is neutral.
+static const struct field message_fields[] = {
+    {"role", FIELD_STRING, FIELD_REQUIRED},
+    {"content", FIELD_ANY, FIELD_REQUIRED},
+    {"name", FIELD_STRING, FIELD_UNSUPPORTED},
+    {"refusal", FIELD_STRING, FIELD_UNSUPPORTED},
+    {"annotations", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
+    {"audio", FIELD_OBJECT, FIELD_UNSUPPORTED},
+    {"tool_calls", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
+    {"tool_call_id", FIELD_STRING, FIELD_UNSUPPORTED},
+    {"function_call", FIELD_OBJECT, FIELD_UNSUPPORTED},
+};
+
+static const struct field part_fields[] = {
+    {"type", FIELD_STRING, FIELD_REQUIRED},
+    {"text", FIELD_STRING, FIELD_REQUIRED, 0, MESSAGE_MAXIMUM},
+};
+
+static const struct field stream_fields[] = {
+    {"include_usage", FIELD_BOOLEAN, FIELD_OPTIONAL},
+    {"include_obfuscation", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .neutral = "false"},
+};
+
+#define CHECK(object, path, fields, reply)                                                         \
+    fields_check(object, path, fields, sizeof(fields) / sizeof((fields)[0]), reply)
+
+// The role that the chat templates know for the one that the client wrote; NULL if there is none.
+static const char *plain_role(const char *role) {
+    static const char *const roles[][2] = {
+        {"system", "system"},
+        {"developer", "system"}, // its newer name
+        {"user", "user"},
+        {"assistant", "assistant"},
+    };
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcmp(role, roles[i][0]) == 0) return roles[i][1];
+    return NULL;
+}
+
+// Joins the parts of type "text". NULL with the reply made if there is any other.
+static json_t *join_parts(const json_t *parts, const char *path, struct reply *reply) {
+    struct buffer text;
+    size_t index;
+    json_t *part, *joined = NULL;
+    buffer_init(&text, MESSAGE_MAXIMUM);
+    json_array_foreach(parts, index, part) {
+        char name[NAME_LENGTH];
+        snprintf(name, sizeof name, "%s.content[%zu]", path, index);
+        const char *type = json_string_value(json_object_get(part, "type"));
+        if (type && strcmp(type, "text") != 0) {
+            reply_error(reply, 400, "unsupported_value", name,
+                "Unsupported value: '%s' is of type '%.40s', but this server takes text only.",
+                name, type);
+            goto out;
+        }
+        if (!json_is_object(part)) {
+            fields_refuse_type(reply, name, "an object", part);
+            goto out;
+        }
+        if (!CHECK(part, name, part_fields, reply)) goto out;
+        json_t *piece = json_object_get(part, "text");
+        buffer_append(&text, json_string_value(piece), json_string_length(piece));
+    }
+    joined = text.failed ? NULL : json_stringn(buffer_text(&text), text.length);
+    if (!joined) reply_error(reply, 413, NULL, path, "The message '%s' is too long.", path);
+out:
+    buffer_free(&text);
+    return joined;
+}
+
+// The content as one text (a new reference), NULL with the reply made.
+static json_t *plain_content(json_t *content, const char *path, struct reply *reply) {
+    char name[NAME_LENGTH];
+    if (json_is_string(content)) return json_incref(content);
+    if (json_is_array(content)) return join_parts(content, path, reply);
+    snprintf(name, sizeof name, "%s.content", path);
+    fields_refuse_type(reply, name, "a string or an array of text parts", content);
+    return NULL;
+}
+
+static bool read_message(json_t *messages, json_t *message, size_t index, struct reply *reply) {
+    char path[64], name[NAME_LENGTH];
+    snprintf(path, sizeof path, "messages[%zu]", index);
+    if (!json_is_object(message)) {
+        fields_refuse_type(reply, path, "an object", message);
+        return false;
+    }
+    if (!CHECK(message, path, message_fields, reply)) return false;
+    const char *role = json_string_value(json_object_get(message, "role"));
+    if (!plain_role(role)) {
+        snprintf(name, sizeof name, "%s.role", path);
+        reply_error(reply, 400, "invalid_value", name,
+            "Invalid value: '%.40s'. Supported values are: 'system', 'developer', 'user' and "
+            "'assistant'.",
+            role);
+        return false;
+    }
+    json_t *content = plain_content(json_object_get(message, "content"), path, reply);
+    if (!content) return false;
+    json_t *plain = json_pack("{s:s, s:o}", "role", plain_role(role), "content", content);
+    if (plain && json_array_append_new(messages, plain) == 0) return true;
+    reply_error(reply, 500, NULL, NULL, "The server is short of memory.");
+    return false;
+}
+
+static bool read_messages(struct chat_request *request, const json_t *body, struct reply *reply) {
+    const json_t *messages = json_object_get(body, "messages");
+    size_t count = json_array_size(messages), index;
+    json_t *message;
+    if (count == 0 || count > MESSAGES_MAXIMUM) {
+        reply_error(reply, 400, count ? "array_above_max_length" : "empty_array", "messages",
+            "Invalid 'messages': expected an array of 1 to %d messages, but got %zu.",
+            MESSAGES_MAXIMUM, count);
+        return false;
+    }
+    json_array_foreach(messages, index, message) {
+        if (!read_message(request->messages, message, index, reply)) return false;
+    }
+    return true;
+}
+
+static bool add_stop(struct chat_request *request, const json_t *stop, struct reply *reply) {
+    size_t length = json_string_length(stop);
+    if (json_is_string(stop) && length > 0 && length <= STOP_LENGTH &&
+        request->stop_count < CHAT_STOPS_MAXIMUM) {
+        request->stops[request->stop_count++] = json_string_value(stop);
+        return true;
+    }
+    reply_error(reply, 400, "invalid_value", "stop",
+        "Invalid 'stop': expected a text, or an array of at most %d texts, each of 1 to %d bytes.",
+        CHAT_STOPS_MAXIMUM, STOP_LENGTH);
+    return false;
+}
+
+static bool read_stops(struct chat_request *request, const json_t *stop, struct reply *reply) {
+    size_t index;
+    json_t *one;
+    if (!stop) return true;
+    if (!json_is_array(stop)) return add_stop(request, stop, reply);
+    json_array_foreach(stop, index, one) {
+        if (!add_stop(request, one, reply)) return false;
+    }
+    return true;
+}
+
+static bool read_stream(struct chat_request *request, const json_t *body, struct reply *reply) {
+    const json_t *options = fields_get(body, "stream_options");
+    request->stream = json_is_true(json_object_get(body, "stream"));
+    if (!options) return true;
+    if (!request->stream) {
+        reply_error(reply, 400, "invalid_value", "stream_options",
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
+        return false;
+    }
+    if (!CHECK(options, "stream_options", stream_fields, reply)) return false;
+    request->include_usage = json_is_true(json_object_get(options, "include_usage"));
+    return true;
+}
+
+static double number_or(const json_t *body, const char *name, double otherwise) {
+    const json_t *value = fields_get(body, name);
+    return value ? json_number_value(value) : otherwise;
+}
+
+static void read_numbers(struct chat_request *request, const json_t *body) {
+    const json_t *seed = fields_get(body, "seed");
+    double older = number_or(body, "max_tokens", 0);
+    request->temperature = number_or(body, "temperature", 1);
+    request->top_p = number_or(body, "top_p", 1);
+    request->maximum_tokens = (long)number_or(body, "max_completion_tokens", older);
+    request->choices = (int)number_or(body, "n", 1);
+    request->has_seed = seed != NULL;
+    request->seed = (uint64_t)json_integer_value(seed);
+}
+
+bool chat_request_read(struct chat_request *request, const json_t *body, struct reply *reply) {
+    *request = (struct chat_request){.messages = json_array()};
+    if (!request->messages) {
+        reply_error(reply, 500, NULL, NULL, "The server is short of memory.");
+        return false;
+    }
+    bool good = CHECK(body, NULL, chat_fields, reply) &&
+                fields_check_metadata(fields_get(body, "metadata"), reply) &&
+                read_messages(request, body, reply) &&
+                read_stops(request, fields_get(body, "stop"), reply) &&
+                read_stream(request, body, reply);
+    if (!good) {
+        chat_request_free(request);
+        return false;
+    }
+    request->model = json_string_value(json_object_get(body, "model"));
+    read_numbers(request, body);
+    return true;
+}
+
+void chat_request_free(struct chat_request *request) {
+    json_decref(request->messages);
+    request->messages = NULL;
+}

@@ -1,0 +1,37 @@
+// The handlers, one file for each resource. Each reads its request, does its work through store,
+// jobs and generate, and makes the reply.
+#ifndef SERVICE_RESOURCES_H
+#define SERVICE_RESOURCES_H
+
+struct service;
+struct request;
+struct reply;
+
+#define HANDLER(name)                                                                              \
+    void name(struct service *service, struct request *request, struct reply *reply)
+
+HANDLER(files_create);
+HANDLER(files_list);
+HANDLER(files_retrieve);
+HANDLER(files_content);
+HANDLER(files_delete);
+
+HANDLER(jobs_create);
+HANDLER(jobs_list);
+HANDLER(jobs_retrieve);
+HANDLER(jobs_cancel);
+HANDLER(jobs_events);
+HANDLER(jobs_checkpoints);
+
+HANDLER(models_list);
+HANDLER(models_retrieve);
+HANDLER(models_delete);
+
+HANDLER(chat_create);
+
+HANDLER(health_get);
+HANDLER(home_get);
+
+#undef HANDLER
+
+#endif
