@@ -70,7 +70,7 @@ void compute_rope(struct compute *compute, float *x, size_t stride, const int32_
     size_t rows, size_t heads, size_t head_dim, const float *cosine, const float *sine,
     int direction);
 
-// y = silu(gate) · up, over `count` elements.
+// y = silu(gate) · up, over `count` elements. y may be gate or up itself.
 void compute_swiglu(
     struct compute *compute, float *y, const float *gate, const float *up, size_t count);
 

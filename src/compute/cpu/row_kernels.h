@@ -87,14 +87,21 @@ static void fast_rope(float *row, size_t heads, size_t half, const float *cosine
     }
 }
 
-static void fast_swiglu(
-    float *restrict y, const float *restrict gate, const float *restrict up, size_t count)
+// In blocks through the stack, here and in the backward pass, because results may replace operands.
+static void fast_swiglu(float *y, const float *gate, const float *up, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        y[i] = gate[i] / (1.0f + fast_exp(-gate[i])) * up[i];
+    enum { BLOCK = 64 };
+    float block[BLOCK];
+    for (size_t first = 0; first < count; first += BLOCK) {
+        size_t size = smaller(BLOCK, count - first);
+        for (size_t i = 0; i < size; i++) {
+            float g = gate[first + i];
+            block[i] = g / (1.0f + fast_exp(-g)) * up[first + i];
+        }
+        memcpy(y + first, block, size * sizeof *y);
+    }
 }
 
-// In blocks through the stack, because dgate and dup may be gate and up.
 static void fast_swiglu_backward(
     float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count)
 {

@@ -1,0 +1,47 @@
+// What the passes over a transformer share: its weights, and the table of rotations.
+#ifndef MODEL_TRANSFORMER_INTERNAL_H
+#define MODEL_TRANSFORMER_INTERNAL_H
+
+#include "model/parameters.h"
+#include "model/transformer.h"
+
+struct transformer_layer {
+    const float *input_norm;
+    const float *attention_norm;
+    struct matrix weights[LORA_MODULES];
+};
+
+struct transformer {
+    struct model_config config;
+    struct weights *files;           // NULL where the weights are a block of parameters
+    struct parameters *parameters;   // borrowed, then
+    float *norms;                    // of files: all norm weights as f32
+    struct matrix embedding;
+    struct matrix output;
+    const float *final_norm;
+    struct transformer_layer *layers;
+};
+
+// Cosines and sines, [positions][head_dim / 2].
+struct rope_table {
+    size_t positions;
+    float *cosine;
+    float *sine;
+};
+
+// Makes the table long enough for `positions`; what it held stays.
+bool rope_table_reserve(struct rope_table *table, const struct model_config *config,
+    size_t positions, struct error *error) WARN_UNUSED;
+void rope_table_free(struct rope_table *table);
+
+static inline size_t query_columns(const struct model_config *config)
+{
+    return config->heads * config->head_dim;
+}
+
+static inline size_t kv_columns(const struct model_config *config)
+{
+    return config->kv_heads * config->head_dim;
+}
+
+#endif

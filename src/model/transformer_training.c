@@ -1,0 +1,496 @@
+// Forward keeps, for each layer, what its gradient needs and cannot cheaply be had again: the residual
+// stream before and after attention, rotated queries and keys, values, attention's output, gate and up.
+// Norms and the product of SwiGLU are computed once more in the backward pass.
+#include "model/transformer_training.h"
+#include "base/memory.h"
+#include "model/transformer_internal.h"
+#include <math.h>
+
+enum { LOGIT_FLOATS = 14 << 20 }; // of a chunk of logits: 56 MB, whatever the vocabulary
+
+struct layer_activations {
+    float *x; // [rows, hidden]: what the layer was given
+    float *query, *key, *value, *attention, *log_sum_exp;
+    float *middle; // [rows, hidden]: the residual stream after attention
+    float *gate, *up;
+    float *input_inverse_rms, *attention_inverse_rms;
+    float *low[LORA_MODULES]; // [rows, rank]: x·Aᵀ
+};
+
+struct training {
+    const struct transformer *transformer;
+    const struct model_config *config;
+    struct compute *compute;
+    const struct lora *lora;
+    size_t max_rows;
+    float *block; // all floats below
+    struct layer_activations *layers;
+    float *last;  // what the last layer gives
+    float *norm, *activation, *dx, *dnorm, *dquery, *dkey, *dvalue, *dattention, *dgate, *dup, *dlow;
+    float *gathered, *dgathered, *final_inverse_rms;
+    float *logits, *losses, *hits, *supervised_weights;
+    size_t logit_rows;
+    int32_t *supervised, *supervised_targets, *positions;
+    struct attention_span *spans;
+    struct rope_table rope;
+    // of the present batch
+    const struct training_batch *batch;
+    size_t supervised_count;
+    float *gradients;
+};
+
+// ---- memory ----
+
+// Deals out one block: with `base` NULL it only counts.
+struct dealer {
+    float *base;
+    size_t used;
+};
+
+static float *deal(struct dealer *dealer, size_t floats)
+{
+    float *at = dealer->base ? dealer->base + dealer->used : NULL;
+    dealer->used += (floats + 15) / 16 * 16;
+    return at;
+}
+
+static void deal_layer(struct layer_activations *a, const struct model_config *c,
+    const struct lora *lora, size_t layer, size_t rows, struct dealer *dealer)
+{
+    a->x = deal(dealer, rows * c->hidden_size);
+    a->query = deal(dealer, rows * query_columns(c));
+    a->key = deal(dealer, rows * kv_columns(c));
+    a->value = deal(dealer, rows * kv_columns(c));
+    a->attention = deal(dealer, rows * query_columns(c));
+    a->log_sum_exp = deal(dealer, rows * c->heads);
+    a->middle = deal(dealer, rows * c->hidden_size);
+    a->gate = deal(dealer, rows * c->intermediate_size);
+    a->up = deal(dealer, rows * c->intermediate_size);
+    a->input_inverse_rms = deal(dealer, rows);
+    a->attention_inverse_rms = deal(dealer, rows);
+    for (int module = 0; module < LORA_MODULES; module++)
+        a->low[module] = lora_find(lora, layer, module) ? deal(dealer, rows * lora->rank) : NULL;
+}
+
+static size_t logit_rows(const struct model_config *c, size_t max_rows)
+{
+    size_t rows = LOGIT_FLOATS / c->vocabulary_size;
+    return rows < 1 ? 1 : rows > max_rows ? max_rows : rows;
+}
+
+static void deal_shared(struct training *t, const struct model_config *c, const struct lora *lora,
+    size_t rows, struct dealer *dealer)
+{
+    t->last = deal(dealer, rows * c->hidden_size);
+    t->norm = deal(dealer, rows * c->hidden_size);
+    t->dx = deal(dealer, rows * c->hidden_size);
+    t->dnorm = deal(dealer, rows * c->hidden_size);
+    t->gathered = deal(dealer, rows * c->hidden_size);
+    t->dgathered = deal(dealer, rows * c->hidden_size);
+    t->final_inverse_rms = deal(dealer, rows);
+    t->activation = deal(dealer, rows * c->intermediate_size);
+    t->dgate = deal(dealer, rows * c->intermediate_size);
+    t->dup = deal(dealer, rows * c->intermediate_size);
+    t->dquery = deal(dealer, rows * query_columns(c));
+    t->dattention = deal(dealer, rows * query_columns(c));
+    t->dkey = deal(dealer, rows * kv_columns(c));
+    t->dvalue = deal(dealer, rows * kv_columns(c));
+    t->dlow = deal(dealer, lora ? rows * lora->rank : 0);
+    t->logit_rows = logit_rows(c, rows);
+    t->logits = deal(dealer, t->logit_rows * c->vocabulary_size);
+    t->losses = deal(dealer, rows);
+    t->hits = deal(dealer, rows);
+    t->supervised_weights = deal(dealer, rows);
+}
+
+uint64_t training_bytes(const struct model_config *config, const struct lora *lora, size_t max_rows)
+{
+    struct training shared = { 0 };
+    struct layer_activations layer;
+    struct dealer dealer = { 0 };
+    deal_shared(&shared, config, lora, max_rows, &dealer);
+    for (size_t i = 0; i < config->layers; i++)
+        deal_layer(&layer, config, lora, i, max_rows, &dealer);
+    return dealer.used * sizeof(float);
+}
+
+static bool allocate(struct training *t, struct error *error)
+{
+    size_t rows = t->max_rows;
+    struct dealer dealer = { 0 };
+    uint64_t bytes = training_bytes(t->config, t->lora, rows);
+    t->block = dealer.base = memory_alloc_aligned(bytes / sizeof(float), sizeof(float));
+    t->layers = memory_alloc_zeroed(t->config->layers, sizeof *t->layers);
+    t->supervised = memory_alloc_array(rows, sizeof *t->supervised);
+    t->supervised_targets = memory_alloc_array(rows, sizeof *t->supervised_targets);
+    t->positions = memory_alloc_array(rows, sizeof *t->positions);
+    t->spans = memory_alloc_array(rows, sizeof *t->spans);
+    if (!t->block || !t->layers || !t->supervised || !t->supervised_targets || !t->positions
+        || !t->spans)
+        return error_set(error, ERROR_MEMORY,
+            "training %zu tokens at a time needs %llu MB for activations, which this machine cannot "
+            "give; train fewer at a time",
+            rows, (unsigned long long)(bytes >> 20));
+    deal_shared(t, t->config, t->lora, rows, &dealer);
+    for (size_t i = 0; i < t->config->layers; i++)
+        deal_layer(&t->layers[i], t->config, t->lora, i, rows, &dealer);
+    return rope_table_reserve(&t->rope, t->config, rows, error);
+}
+
+bool training_create(struct training **training, const struct transformer *transformer,
+    struct compute *compute, size_t max_rows, struct lora *lora, struct error *error)
+{
+    struct training *new = memory_alloc_zeroed(1, sizeof *new);
+    if (!new)
+        return memory_error(error, "training");
+    new->transformer = transformer;
+    new->config = &transformer->config;
+    new->compute = compute;
+    new->lora = lora;
+    new->max_rows = max_rows;
+    if (!allocate(new, error)) {
+        training_free(new);
+        return false;
+    }
+    *training = new;
+    return true;
+}
+
+void training_free(struct training *training)
+{
+    if (!training)
+        return;
+    memory_free(training->block);
+    memory_free(training->layers);
+    memory_free(training->supervised);
+    memory_free(training->supervised_targets);
+    memory_free(training->positions);
+    memory_free(training->spans);
+    rope_table_free(&training->rope);
+    memory_free(training);
+}
+
+// ---- linear layers ----
+
+static void linear_forward(struct training *t, size_t layer, enum lora_module module,
+    const float *x, float *y, bool accumulate)
+{
+    struct matrix weights = t->transformer->layers[layer].weights[module];
+    size_t rows = t->batch->rows, in = weights.columns, out = weights.rows;
+    struct matrix of_x = matrix_f32(x, rows, in);
+    compute_gemm(t->compute, GEMM_NT, of_x, weights, y, out, 1.0f, accumulate);
+    const struct lora_entry *entry = lora_find(t->lora, layer, module);
+    if (!entry)
+        return;
+    size_t rank = t->lora->rank;
+    float *low = t->layers[layer].low[module];
+    const float *a = t->lora->parameters + entry->a_offset;
+    const float *b = t->lora->parameters + entry->b_offset;
+    compute_gemm(t->compute, GEMM_NT, of_x, matrix_f32(a, rank, in), low, rank, 1.0f, false);
+    compute_gemm(t->compute, GEMM_NT, matrix_f32(low, rows, rank), matrix_f32(b, out, rank), y, out,
+        lora_scale(t->lora), true);
+}
+
+// y = x·Wᵀ + s·u·Bᵀ with u = x·Aᵀ, so dB = s·dyᵀ·u, du = s·dy·B, dA = duᵀ·x, dx = dy·W + du·A.
+static void lora_backward(struct training *t, size_t layer, const struct lora_entry *entry,
+    const float *x, const float *dy, float *dx)
+{
+    size_t rows = t->batch->rows, rank = t->lora->rank;
+    float scale = lora_scale(t->lora);
+    const float *a = t->lora->parameters + entry->a_offset;
+    const float *b = t->lora->parameters + entry->b_offset;
+    const float *low = t->layers[layer].low[entry->module];
+    struct matrix of_dy = matrix_f32(dy, rows, entry->out);
+    struct matrix of_dlow = matrix_f32(t->dlow, rows, rank);
+    compute_gemm(t->compute, GEMM_TN, of_dy, matrix_f32(low, rows, rank),
+        t->gradients + entry->b_offset, rank, scale, true);
+    compute_gemm(t->compute, GEMM_NN, of_dy, matrix_f32(b, entry->out, rank), t->dlow, rank, scale,
+        false);
+    compute_gemm(t->compute, GEMM_TN, of_dlow, matrix_f32(x, rows, entry->in),
+        t->gradients + entry->a_offset, entry->in, 1.0f, true);
+    if (dx)
+        compute_gemm(t->compute, GEMM_NN, of_dlow, matrix_f32(a, rank, entry->in), dx, entry->in,
+            1.0f, true);
+}
+
+// dx (NULL where nobody needs it) is overwritten, or added to with `accumulate`.
+static void linear_backward(struct training *t, size_t layer, enum lora_module module,
+    const float *x, const float *dy, float *dx, bool accumulate)
+{
+    struct matrix weights = t->transformer->layers[layer].weights[module];
+    size_t rows = t->batch->rows, in = weights.columns, out = weights.rows;
+    struct matrix of_dy = matrix_f32(dy, rows, out);
+    if (dx)
+        compute_gemm(t->compute, GEMM_NN, of_dy, weights, dx, in, 1.0f, accumulate);
+    if (!t->lora) {
+        size_t offset = parameters_offset(
+            t->transformer->parameters, PARAMETER_LINEAR, layer, module);
+        compute_gemm(t->compute, GEMM_TN, of_dy, matrix_f32(x, rows, in), t->gradients + offset, in,
+            1.0f, true);
+        return;
+    }
+    const struct lora_entry *entry = lora_find(t->lora, layer, module);
+    if (entry)
+        lora_backward(t, layer, entry, x, dy, dx);
+}
+
+static float *norm_gradient(const struct training *t, enum parameter_kind kind, size_t layer)
+{
+    if (t->lora)
+        return NULL;
+    return t->gradients + parameters_offset(t->transformer->parameters, kind, layer, 0);
+}
+
+// ---- forward ----
+
+static struct attention_shape attention_shape(const struct model_config *c)
+{
+    return (struct attention_shape){ c->heads, c->kv_heads, c->head_dim, query_columns(c),
+        1.0f / sqrtf((float)c->head_dim) };
+}
+
+static void set_spans(struct training *t, const struct layer_activations *a)
+{
+    size_t columns = kv_columns(t->config);
+    for (size_t i = 0; i < t->batch->sequence_count; i++) {
+        size_t first = t->batch->sequences[i].first_row, at = first * columns;
+        t->spans[i] = (struct attention_span){ first, t->batch->sequences[i].row_count, 0,
+            a->key + at, a->value + at, columns, t->dkey + at, t->dvalue + at };
+    }
+}
+
+static void rotate(struct training *t, float *query, float *key, int direction)
+{
+    const struct model_config *c = t->config;
+    size_t rows = t->batch->rows;
+    compute_rope(t->compute, query, query_columns(c), t->positions, rows, c->heads, c->head_dim,
+        t->rope.cosine, t->rope.sine, direction);
+    compute_rope(t->compute, key, kv_columns(c), t->positions, rows, c->kv_heads, c->head_dim,
+        t->rope.cosine, t->rope.sine, direction);
+}
+
+static void normalise(struct training *t, float *inverse_rms, const float *x, const float *weight)
+{
+    compute_rmsnorm(t->compute, t->norm, inverse_rms, x, weight, t->batch->rows,
+        t->config->hidden_size, t->config->rms_norm_epsilon);
+}
+
+static void layer_forward(struct training *t, size_t index, float *next)
+{
+    const struct transformer_layer *layer = &t->transformer->layers[index];
+    struct layer_activations *a = &t->layers[index];
+    const struct model_config *c = t->config;
+    size_t rows = t->batch->rows, hidden_bytes = rows * c->hidden_size * sizeof(float);
+    struct attention_shape shape = attention_shape(c);
+
+    normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
+    linear_forward(t, index, LORA_Q, t->norm, a->query, false);
+    linear_forward(t, index, LORA_K, t->norm, a->key, false);
+    linear_forward(t, index, LORA_V, t->norm, a->value, false);
+    rotate(t, a->query, a->key, 1);
+    set_spans(t, a);
+    compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, t->spans,
+        t->batch->sequence_count, &shape);
+    memcpy(a->middle, a->x, hidden_bytes);
+    linear_forward(t, index, LORA_O, a->attention, a->middle, true);
+
+    normalise(t, a->attention_inverse_rms, a->middle, layer->attention_norm);
+    linear_forward(t, index, LORA_GATE, t->norm, a->gate, false);
+    linear_forward(t, index, LORA_UP, t->norm, a->up, false);
+    compute_swiglu(t->compute, t->activation, a->gate, a->up, rows * c->intermediate_size);
+    memcpy(next, a->middle, hidden_bytes);
+    linear_forward(t, index, LORA_DOWN, t->activation, next, true);
+}
+
+static void find_supervised(struct training *t)
+{
+    t->supervised_count = 0;
+    for (size_t row = 0; row < t->batch->rows; row++)
+        if (t->batch->weights[row] > 0) {
+            t->supervised[t->supervised_count] = (int32_t)row;
+            t->supervised_targets[t->supervised_count] = t->batch->targets[row];
+            t->supervised_weights[t->supervised_count++] = t->batch->weights[row];
+        }
+}
+
+static void start_batch(struct training *t, const struct training_batch *batch)
+{
+    t->batch = batch;
+    for (size_t i = 0; i < batch->sequence_count; i++)
+        for (size_t j = 0; j < batch->sequences[i].row_count; j++)
+            t->positions[batch->sequences[i].first_row + j] = (int32_t)j;
+    find_supervised(t);
+}
+
+static void forward(struct training *t)
+{
+    size_t layers = t->config->layers;
+    compute_embedding(t->compute, t->layers[0].x, t->batch->tokens, t->batch->rows,
+        t->transformer->embedding);
+    for (size_t i = 0; i < layers; i++)
+        layer_forward(t, i, i + 1 < layers ? t->layers[i + 1].x : t->last);
+}
+
+// ---- loss ----
+
+static void gather_supervised(struct training *t)
+{
+    size_t columns = t->config->hidden_size;
+    for (size_t i = 0; i < t->supervised_count; i++)
+        memcpy(t->gathered + i * columns, t->last + (size_t)t->supervised[i] * columns,
+            columns * sizeof(float));
+    compute_rmsnorm(t->compute, t->norm, t->final_inverse_rms, t->gathered,
+        t->transformer->final_norm, t->supervised_count, columns, t->config->rms_norm_epsilon);
+}
+
+static void add_result(
+    struct training *t, size_t first, size_t rows, struct training_result *result, float *row_losses)
+{
+    for (size_t i = first; i < first + rows; i++) {
+        result->loss += (double)t->supervised_weights[i] * t->losses[i];
+        result->hits += t->hits[i];
+        result->supervised += 1;
+        if (row_losses)
+            row_losses[t->supervised[i]] = t->losses[i];
+    }
+}
+
+static void output_backward(struct training *t, size_t first, size_t rows)
+{
+    size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
+    const struct parameters *parameters = t->transformer->parameters;
+    struct matrix dlogits = matrix_f32(t->logits, rows, vocabulary);
+    compute_gemm(t->compute, GEMM_NN, dlogits, t->transformer->output, t->dnorm + first * columns,
+        columns, 1.0f, false);
+    if (t->lora)
+        return;
+    enum parameter_kind kind
+        = t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT;
+    compute_gemm(t->compute, GEMM_TN, dlogits,
+        matrix_f32(t->norm + first * columns, rows, columns),
+        t->gradients + parameters_offset(parameters, kind, 0, 0), columns, 1.0f, true);
+}
+
+static void loss_chunk(struct training *t, size_t first, size_t rows, bool gradient,
+    struct training_result *result, float *row_losses)
+{
+    size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
+    compute_gemm(t->compute, GEMM_NT, matrix_f32(t->norm + first * columns, rows, columns),
+        t->transformer->output, t->logits, vocabulary, 1.0f, false);
+    compute_cross_entropy(t->compute, t->logits, t->losses + first, t->hits + first,
+        t->supervised_targets + first, t->supervised_weights + first, rows, vocabulary, gradient);
+    add_result(t, first, rows, result, row_losses);
+    if (gradient)
+        output_backward(t, first, rows);
+}
+
+static void loss_pass(
+    struct training *t, bool gradient, struct training_result *result, float *row_losses)
+{
+    if (row_losses)
+        memset(row_losses, 0, t->batch->rows * sizeof *row_losses);
+    gather_supervised(t);
+    for (size_t first = 0; first < t->supervised_count; first += t->logit_rows) {
+        size_t left = t->supervised_count - first;
+        loss_chunk(
+            t, first, left < t->logit_rows ? left : t->logit_rows, gradient, result, row_losses);
+    }
+}
+
+// From the gradient of the final norm's output to that of the last layer's.
+static void final_norm_backward(struct training *t)
+{
+    size_t columns = t->config->hidden_size, count = t->supervised_count;
+    memset(t->dgathered, 0, count * columns * sizeof(float));
+    compute_rmsnorm_backward(t->compute, t->dgathered,
+        norm_gradient(t, PARAMETER_FINAL_NORM, 0), t->dnorm, t->gathered,
+        t->transformer->final_norm, t->final_inverse_rms, count, columns);
+    memset(t->dx, 0, t->batch->rows * columns * sizeof(float));
+    for (size_t i = 0; i < count; i++)
+        memcpy(t->dx + (size_t)t->supervised[i] * columns, t->dgathered + i * columns,
+            columns * sizeof(float));
+}
+
+// ---- backward ----
+
+static void mlp_backward(struct training *t, size_t index)
+{
+    const struct transformer_layer *layer = &t->transformer->layers[index];
+    struct layer_activations *a = &t->layers[index];
+    const struct model_config *c = t->config;
+    size_t count = t->batch->rows * c->intermediate_size;
+    compute_swiglu(t->compute, t->activation, a->gate, a->up, count);
+    linear_backward(t, index, LORA_DOWN, t->activation, t->dx, t->dgate, false);
+    compute_swiglu_backward(t->compute, t->dgate, t->dup, t->dgate, a->gate, a->up, count);
+    normalise(t, a->attention_inverse_rms, a->middle, layer->attention_norm);
+    linear_backward(t, index, LORA_GATE, t->norm, t->dgate, t->dnorm, false);
+    linear_backward(t, index, LORA_UP, t->norm, t->dup, t->dnorm, true);
+    compute_rmsnorm_backward(t->compute, t->dx, norm_gradient(t, PARAMETER_ATTENTION_NORM, index),
+        t->dnorm, a->middle, layer->attention_norm, a->attention_inverse_rms, t->batch->rows,
+        c->hidden_size);
+}
+
+// Below the lowest trained layer nothing is differentiated: `below` says whether anybody needs dx.
+static void attention_backward(struct training *t, size_t index, bool below)
+{
+    const struct transformer_layer *layer = &t->transformer->layers[index];
+    struct layer_activations *a = &t->layers[index];
+    const struct model_config *c = t->config;
+    size_t rows = t->batch->rows, kv_bytes = rows * kv_columns(c) * sizeof(float);
+    struct attention_shape shape = attention_shape(c);
+    linear_backward(t, index, LORA_O, a->attention, t->dx, t->dattention, false);
+    memset(t->dkey, 0, kv_bytes);
+    memset(t->dvalue, 0, kv_bytes);
+    set_spans(t, a);
+    compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
+        a->log_sum_exp, t->spans, t->batch->sequence_count, &shape);
+    rotate(t, t->dquery, t->dkey, -1);
+    normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
+    float *dnorm = below ? t->dnorm : NULL;
+    linear_backward(t, index, LORA_Q, t->norm, t->dquery, dnorm, false);
+    linear_backward(t, index, LORA_K, t->norm, t->dkey, dnorm, true);
+    linear_backward(t, index, LORA_V, t->norm, t->dvalue, dnorm, true);
+    if (below)
+        compute_rmsnorm_backward(t->compute, t->dx, norm_gradient(t, PARAMETER_INPUT_NORM, index),
+            t->dnorm, a->x, layer->input_norm, a->input_inverse_rms, rows, c->hidden_size);
+}
+
+static size_t lowest_trained_layer(const struct training *t)
+{
+    return t->lora && t->lora->entry_count ? t->lora->entries[0].layer : 0;
+}
+
+static void backward(struct training *t)
+{
+    size_t lowest = lowest_trained_layer(t);
+    for (size_t index = t->config->layers; index-- > lowest;) {
+        mlp_backward(t, index);
+        attention_backward(t, index, !t->lora || index > lowest);
+    }
+    if (!t->lora)
+        compute_embedding_backward(t->compute,
+            t->gradients
+                + parameters_offset(t->transformer->parameters, PARAMETER_EMBEDDING, 0, 0),
+            t->dx, t->batch->tokens, t->batch->rows, t->config->hidden_size);
+}
+
+void training_step(struct training *training, const struct training_batch *batch, float *gradients,
+    struct training_result *result, float *row_losses)
+{
+    training->gradients = gradients;
+    start_batch(training, batch);
+    forward(training);
+    loss_pass(training, true, result, row_losses);
+    if (!training->supervised_count)
+        return;
+    final_norm_backward(training);
+    backward(training);
+}
+
+void training_evaluate(struct training *training, const struct training_batch *batch,
+    struct training_result *result, float *row_losses)
+{
+    start_batch(training, batch);
+    forward(training);
+    loss_pass(training, false, result, row_losses);
+}

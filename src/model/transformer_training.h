@@ -1,0 +1,60 @@
+// The pass for training: forward, loss, and backward over packed sequences, into the gradients of LoRA's
+// matrices or of all weights. No padding: sequences lie one behind another, and attention keeps them
+// apart. Logits are computed only where there is a loss, some rows at a time, and never kept.
+#ifndef MODEL_TRANSFORMER_TRAINING_H
+#define MODEL_TRANSFORMER_TRAINING_H
+
+#include "model/parameters.h"
+#include "model/transformer.h"
+
+// A model whose weights are a block of parameters, borrowed and read anew in each pass.
+bool transformer_over(struct transformer **transformer, const struct model_config *config,
+    struct parameters *parameters, struct error *error) WARN_UNUSED;
+
+// Fills a block (made for the same config) with a model's weights.
+void transformer_copy_parameters(
+    const struct transformer *transformer, struct parameters *parameters);
+
+struct training_sequence {
+    size_t first_row;
+    size_t row_count; // positions 0 … row_count - 1
+};
+
+// Row i predicts targets[i] with weight weights[i]; rows of weight 0 have no loss. Whoever wants the mean
+// over an optimizer batch divides the weights by their sum over all of its micro-batches.
+struct training_batch {
+    const int32_t *tokens;
+    const int32_t *targets;
+    const float *weights;
+    size_t rows;
+    const struct training_sequence *sequences;
+    size_t sequence_count;
+};
+
+struct training_result {
+    double loss;          // Σ weight · loss
+    double supervised;    // rows with a weight above 0
+    double hits;          // of them, those whose target had the largest logit
+};
+
+struct training;
+
+// Working memory for up to `max_rows` rows in one batch. `lora` (borrowed) is what is trained, or NULL
+// for all weights, which takes a transformer made by transformer_over().
+bool training_create(struct training **training, const struct transformer *transformer,
+    struct compute *compute, size_t max_rows, struct lora *lora, struct error *error) WARN_UNUSED;
+void training_free(struct training *training);
+
+// Bytes that training_create would take for these.
+uint64_t training_bytes(const struct model_config *config, const struct lora *lora, size_t max_rows);
+
+// Adds the gradient of Σ weight · loss to `gradients`, a block in the form of lora->parameters or
+// parameters->values. Adds to *result. row_losses [rows] (may be NULL) get each row's loss, 0 where there is none.
+void training_step(struct training *training, const struct training_batch *batch, float *gradients,
+    struct training_result *result, float *row_losses);
+
+// The same without gradients, for validation.
+void training_evaluate(struct training *training, const struct training_batch *batch,
+    struct training_result *result, float *row_losses);
+
+#endif
