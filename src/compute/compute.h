@@ -74,7 +74,7 @@ void compute_rope(struct compute *compute, float *x, size_t stride, const int32_
 void compute_swiglu(
     struct compute *compute, float *y, const float *gate, const float *up, size_t count);
 
-// dgate and dup may be gate and up themselves.
+// dgate and dup may be any of dy, gate and up.
 void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, const float *dy,
     const float *gate, const float *up, size_t count);
 

@@ -48,10 +48,10 @@ static void reference_swiglu_backward(
     float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        float g = gate[i], u = up[i];
+        float g = gate[i], u = up[i], d = dy[i];
         float sigmoid = 1.0f / (1.0f + expf(-g));
-        dgate[i] = dy[i] * u * sigmoid * (1.0f + g * (1.0f - sigmoid));
-        dup[i] = dy[i] * g * sigmoid;
+        dgate[i] = d * u * sigmoid * (1.0f + g * (1.0f - sigmoid));
+        dup[i] = d * g * sigmoid;
     }
 }
 
