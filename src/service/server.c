@@ -4,8 +4,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "service/server_internal.h"
+#include <ctype.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -43,8 +46,10 @@ static void *watch(void *context) {
 
 // Splits "host:port" or "[host]:port" in place.
 static bool split_address(char *text, char **host, char **port, struct error *error) {
-    char *colon = strrchr(text, ':');
-    if (!colon || colon == text || !colon[1])
+    char *colon = strrchr(text, ':'), *end = NULL;
+    bool numbered = colon && isdigit((unsigned char)colon[1]) &&
+                    strtoul(colon + 1, &end, 10) <= UINT16_MAX && *end == '\0';
+    if (!numbered || colon == text)
         return error_set(error, ERROR_INVALID,
             "'%s' is no address to listen on: write HOST:PORT, for example 127.0.0.1:8080", text);
     *colon = '\0';
