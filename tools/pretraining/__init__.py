@@ -1,0 +1,1 @@
+"""What make_pretraining_data.py is made of: word lists, random values, and the families of chats."""
