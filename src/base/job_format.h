@@ -10,6 +10,7 @@
 //                  micro-batches, ends with status "cancelled" and exit code 3
 //   checkpoints/   step-<8 digits>/, each complete once it bears its name
 //   adapter/       the result, in peft's format; complete once it bears its name
+//   model/         the result in its place where all parameters were trained
 //
 // spec.json: {
 //   "model": directory of the base model,
@@ -19,6 +20,8 @@
 //   "hyperparameters": {"n_epochs": integer or "auto", "batch_size": … , "learning_rate_multiplier": …},
 //   "lora": {"rank": …, "alpha": …},     optional
 //   "adapter": directory of an adapter to continue from, or absent
+//   "full_parameters": {…},  train all weights in place of LoRA; train/train_spec.h says how
+//   "base_model_name": what adapter_config.json calls the base; optional
 //   "threads": integer, 0 for all cores, "checkpoint_seconds": integer }   optional
 //
 // Events, by "type"; each also has "time" (seconds, integer):
@@ -27,8 +30,8 @@
 //                "trained_tokens"
 //   message     {"level": "info" | "warn" | "error", "message": …}
 //   plan        {"hyperparameters": {the values chosen}, "lora": {"rank", "alpha"}, "learning_rate",
-//                "total_steps", "examples", "tokens", "trained_tokens" (supervised tokens × epochs),
-//                "truncated_examples"}
+//                "total_steps", "examples", "tokens", "supervised_tokens" (those with a loss),
+//                "trained_tokens" (tokens × epochs), "truncated_examples"}
 //   metrics     {"step", "total_steps", "epoch" (a fraction), "train_loss",
 //                "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy",
 //                "full_valid_loss", "full_valid_mean_token_accuracy" (the four or null),
@@ -49,6 +52,7 @@
 #define JOB_CANCEL_FILE "cancel"
 #define JOB_CHECKPOINT_DIRECTORY "checkpoints"
 #define JOB_ADAPTER_DIRECTORY "adapter"
+#define JOB_MODEL_DIRECTORY "model"
 
 // How the trainer's process ends.
 enum job_exit {

@@ -37,6 +37,13 @@ enum compute_path compute_path_of(const struct compute *compute);
 int compute_threads(const struct compute *compute);
 struct thread_pool *compute_pool(struct compute *compute);
 
+// ---- the machine (peak.c) ----
+
+// What this machine can do at most with these kernels and threads, measured now, in about a third of a
+// second each: multiply-adds from registers, in 10⁹ operations a second; reading memory, in GB a second.
+double compute_peak_gflops(struct compute *compute);
+bool compute_bandwidth(struct compute *compute, double *gigabytes, struct error *error) WARN_UNUSED;
+
 // ---- products (gemm.c) ----
 
 enum gemm_form {

@@ -51,6 +51,8 @@ struct gemm_kernel {
     // c[mr, nr] (the part rows × columns of it) = alpha · panel_a · panel_b, or +=.
     void (*multiply)(size_t depth, const void *panel_a, const void *panel_b, float *c,
         size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate);
+    // Keeps the multipliers busy from registers alone; returns the operations done, 2 a multiply-add.
+    double (*saturate)(size_t rounds);
 };
 
 extern const struct gemm_kernel gemm_kernel_portable;

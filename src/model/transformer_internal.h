@@ -16,6 +16,7 @@ struct transformer {
     struct weights *files;           // NULL where the weights are a block of parameters
     struct parameters *parameters;   // borrowed, then
     float *norms;                    // of files: all norm weights as f32
+    void *random;                    // of transformer_random(): all else
     struct matrix embedding;
     struct matrix output;
     const float *final_norm;

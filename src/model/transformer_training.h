@@ -15,6 +15,10 @@ bool transformer_over(struct transformer **transformer, const struct model_confi
 void transformer_copy_parameters(
     const struct transformer *transformer, struct parameters *parameters);
 
+// A model of random weights in memory, stored as `type`: for benches.
+bool transformer_random(struct transformer **transformer, const struct model_config *config,
+    enum data_type type, struct error *error) WARN_UNUSED;
+
 struct training_sequence {
     size_t first_row;
     size_t row_count; // positions 0 … row_count - 1

@@ -178,6 +178,23 @@ static void bf16_multiply(size_t depth, const void *panel_a, const void *panel_b
         }
 }
 
+static double bf16_saturate(size_t rounds)
+{
+    enum { CHAINS = 24 };
+    __m512 sum[CHAINS];
+    __m512bh x = (__m512bh)_mm512_set1_epi16(0x3c00);
+    for (size_t i = 0; i < CHAINS; i++)
+        sum[i] = _mm512_setzero_ps();
+    for (size_t round = 0; round < rounds; round++) {
+#pragma GCC unroll 24
+        for (size_t i = 0; i < CHAINS; i++) {
+            sum[i] = _mm512_dpbf16_ps(sum[i], x, x);
+            __asm__ volatile("" : "+v"(sum[i]));
+        }
+    }
+    return (double)rounds * CHAINS * 64;
+}
+
 const struct gemm_kernel gemm_kernel_avx512_bf16 = {
     .mr = MR,
     .nr = NR,
@@ -186,4 +203,5 @@ const struct gemm_kernel gemm_kernel_avx512_bf16 = {
     .kc = KC,
     .pack = bf16_pack,
     .multiply = bf16_multiply,
+    .saturate = bf16_saturate,
 };

@@ -3,6 +3,15 @@
 // GEMM_MR (rows; with two vectors of columns they fill the registers), and includes this.
 #include "compute/compute_internal.h"
 
+// The constraint for a vector register in inline assembly.
+#if defined(__AVX512F__)
+#define VECTOR_REGISTER "v"
+#elif defined(__x86_64__)
+#define VECTOR_REGISTER "x"
+#else
+#define VECTOR_REGISTER "w"
+#endif
+
 typedef float vector __attribute__((vector_size(VECTOR * sizeof(float)), aligned(4), may_alias));
 
 enum { GEMM_NR = 2 * VECTOR, GEMM_KC = 512 };
@@ -66,6 +75,23 @@ static void gemm_multiply(size_t depth, const void *panel_a, const void *panel_b
             c[j] = accumulate ? c[j] + tile[i][j] : tile[i][j];
 }
 
+static double gemm_saturate(size_t rounds)
+{
+    vector sum[GEMM_MR * 2], x;
+    for (size_t j = 0; j < VECTOR; j++)
+        x[j] = 1e-3f;
+    for (size_t i = 0; i < GEMM_MR * 2; i++)
+        sum[i] = x;
+    for (size_t round = 0; round < rounds; round++) {
+#pragma GCC unroll 32
+        for (size_t i = 0; i < GEMM_MR * 2; i++) {
+            sum[i] += sum[i] * x;
+            __asm__ volatile("" : "+" VECTOR_REGISTER(sum[i]));
+        }
+    }
+    return (double)rounds * GEMM_MR * 2 * VECTOR * 2;
+}
+
 const struct gemm_kernel GEMM_KERNEL = {
     .mr = GEMM_MR,
     .nr = GEMM_NR,
@@ -74,4 +100,5 @@ const struct gemm_kernel GEMM_KERNEL = {
     .kc = GEMM_KC,
     .pack = gemm_pack,
     .multiply = gemm_multiply,
+    .saturate = gemm_saturate,
 };

@@ -1,0 +1,34 @@
+// Training measured end to end, as docs/benchmarks.md reports it: a tokenised batch in, an updated adapter
+// out, on random weights of the shape of a real model. LoRA of rank 16 on all seven linear layers, base
+// weights in bf16, loss on all tokens, AdamW.
+#ifndef TRAIN_TRAIN_BENCH_H
+#define TRAIN_TRAIN_BENCH_H
+
+#include "base/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct train_bench_shape {
+    const char *name;
+    const char *what;
+    size_t vocabulary, hidden, intermediate, layers, heads, kv_heads, head_dim;
+    size_t sequences, length; // of one step
+};
+
+extern const struct train_bench_shape train_bench_shapes[];
+extern const size_t train_bench_shape_count;
+
+struct train_bench_result {
+    double tokens_per_second; // the median of the steps
+    double fraction_of_peak;  // of arithmetic: operations_per_token · tokens_per_second / peak
+    double operations_per_token;
+    double peak_gflops;
+    uint64_t peak_rss_bytes;
+    size_t steps;
+    const char *path; // of compute
+};
+
+bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
+    struct train_bench_result *result, struct error *error) WARN_UNUSED;
+
+#endif
