@@ -1,0 +1,205 @@
+// /v1/fine_tuning/jobs.
+#include "jobs/supervisor.h"
+#include "service/job_object.h"
+#include "service/job_request.h"
+#include "service/reply.h"
+#include "service/request.h"
+#include "service/resources.h"
+#include "service/service.h"
+#include "store/store.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { PAGE_MAXIMUM = 100, JOBS_PAGE = 20, EVENTS_PAGE = 20, CHECKPOINTS_PAGE = 10 };
+
+// Checks that the account has that file, for fine-tuning. False with the reply made.
+static bool check_file(struct service *service, const struct request *request, const char *param,
+    const char *id, struct reply *reply) {
+    struct file_record file;
+    struct error error = {0};
+    if (!id) return true;
+    if (!file_get(service->store, request->account, id, &file, &error)) {
+        if (error.code == ERROR_NOT_FOUND)
+            reply_error(reply, 400, NULL, param,
+                "invalid %s: %.128s. Upload it with POST /v1/files and purpose 'fine-tune' first.",
+                param, id);
+        else
+            reply_failure(reply, "looking the file up", &error);
+        return false;
+    }
+    bool good = strcmp(file.purpose, "fine-tune") == 0;
+    if (!good)
+        reply_error(reply, 400, "invalid_file_purpose", param,
+            "invalid %s: %.128s has the purpose '%.40s', but must have 'fine-tune'.", param, id,
+            file.purpose);
+    file_record_free(&file);
+    return good;
+}
+
+static bool choose_seed(const struct job_request *job, int64_t *seed, struct error *error) {
+    uint32_t bits;
+    *seed = job->seed;
+    if (job->has_seed) return true;
+    if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits)
+        return error_set_errno(error, ERROR_IO, "cannot get random bytes");
+    *seed = bits & INT32_MAX;
+    return true;
+}
+
+// Writes the record, tells the supervisor, and answers with the job.
+static void create_job(struct service *service, const struct request *request,
+    const struct job_request *job, const struct model_record *model, struct reply *reply) {
+    struct error error = {0};
+    struct job_record record = {
+        .account = request->account,
+        .model = model->id,
+        .training_file = (char *)job->training_file,
+        .validation_file = (char *)job->validation_file,
+        .suffix = (char *)job->suffix,
+        .status = (char *)"validating_files",
+        .hyperparameters = json_dumps(job->hyperparameters, JSON_COMPACT),
+        .lora = job->lora ? json_dumps(job->lora, JSON_COMPACT) : NULL,
+        .metadata = job->metadata ? json_dumps(job->metadata, JSON_COMPACT) : NULL,
+    };
+    if (choose_seed(job, &record.seed, &error) && job_create(service->store, &record, &error)) {
+        reply_json(reply, 200, job_object(&record));
+        supervisor_wake(service->supervisor);
+    } else {
+        reply_failure(reply, "creating the job", &error);
+    }
+    free(record.hyperparameters);
+    free(record.lora);
+    free(record.metadata);
+}
+
+static void create_checked(struct service *service, const struct request *request,
+    const struct job_request *job, struct reply *reply) {
+    struct model_record model;
+    struct error error = {0};
+    if (!check_file(service, request, "training_file", job->training_file, reply) ||
+        !check_file(service, request, "validation_file", job->validation_file, reply))
+        return;
+    if (!model_resolve(service->store, request->account, job->model, &model, &error)) {
+        if (error.code == ERROR_NOT_FOUND)
+            reply_no_model(reply, job->model);
+        else
+            reply_failure(reply, "looking the model up", &error);
+        return;
+    }
+    create_job(service, request, job, &model, reply);
+    model_record_free(&model);
+}
+
+void jobs_create(struct service *service, struct request *request, struct reply *reply) {
+    struct job_request job;
+    json_t *body = request_json(request, reply);
+    if (body && job_request_read(&job, body, reply)) {
+        create_checked(service, request, &job, reply);
+        job_request_free(&job);
+    }
+    json_decref(body);
+}
+
+// Gets the job that the path names. False with the reply made.
+static bool get_job(struct service *service, const struct request *request, struct job_record *job,
+    struct reply *reply) {
+    struct error error = {0};
+    const char *id = request_parameter(request, 0);
+    if (job_get(service->store, request->account, id, job, &error)) return true;
+    if (error.code == ERROR_NOT_FOUND)
+        reply_error(reply, 404, "fine_tune_not_found", "fine_tune_id",
+            "Could not find fine tune: %.128s", id);
+    else
+        reply_failure(reply, "looking the job up", &error);
+    return false;
+}
+
+void jobs_retrieve(struct service *service, struct request *request, struct reply *reply) {
+    struct job_record job;
+    if (!get_job(service, request, &job, reply)) return;
+    reply_json(reply, 200, job_object(&job));
+    job_record_free(&job);
+}
+
+void jobs_list(struct service *service, struct request *request, struct reply *reply) {
+    struct page_query query = {.account = request->account};
+    struct job_record *jobs;
+    struct error error = {0};
+    size_t count;
+    bool more;
+    if (!request_page(request, JOBS_PAGE, PAGE_MAXIMUM, NULL, &query.limit, &query.after, reply))
+        return;
+    if (!job_list(service->store, &query, &jobs, &count, &more, &error)) {
+        reply_failure(reply, "listing jobs", &error);
+        return;
+    }
+    json_t *data = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(data, job_object(&jobs[i]));
+    job_list_free(jobs, count);
+    reply_json(reply, 200, reply_list(data, more));
+}
+
+void jobs_cancel(struct service *service, struct request *request, struct reply *reply) {
+    struct job_record job;
+    struct error error = {0};
+    if (!get_job(service, request, &job, reply)) return;
+    bool cancelled = supervisor_cancel(service->supervisor, request->account, job.id, &error);
+    job_record_free(&job);
+    if (cancelled)
+        jobs_retrieve(service, request, reply);
+    else
+        reply_failure(reply, "cancelling the job", &error);
+}
+
+// Reads the page and gets the job of a list that belongs to it. False with the reply made.
+static bool begin_list(struct service *service, const struct request *request, int standard,
+    struct page_query *query, struct job_record *job, struct reply *reply) {
+    *query = (struct page_query){.account = request->account};
+    if (!request_page(request, standard, PAGE_MAXIMUM, NULL, &query->limit, &query->after, reply))
+        return false;
+    if (!get_job(service, request, job, reply)) return false;
+    query->job = job->id;
+    return true;
+}
+
+void jobs_events(struct service *service, struct request *request, struct reply *reply) {
+    struct page_query query;
+    struct job_record job;
+    struct event_record *events;
+    struct error error = {0};
+    size_t count;
+    bool more;
+    if (!begin_list(service, request, EVENTS_PAGE, &query, &job, reply)) return;
+    if (event_list(service->store, &query, &events, &count, &more, &error)) {
+        json_t *data = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(data, job_event_object(&events[i]));
+        event_list_free(events, count);
+        reply_json(reply, 200, reply_list(data, more));
+    } else {
+        reply_failure(reply, "listing the job's events", &error);
+    }
+    job_record_free(&job);
+}
+
+void jobs_checkpoints(struct service *service, struct request *request, struct reply *reply) {
+    struct page_query query;
+    struct job_record job;
+    struct checkpoint_record *checkpoints;
+    struct error error = {0};
+    size_t count;
+    bool more;
+    if (!begin_list(service, request, CHECKPOINTS_PAGE, &query, &job, reply)) return;
+    if (checkpoint_list(service->store, &query, &checkpoints, &count, &more, &error)) {
+        json_t *data = json_array();
+        for (size_t i = 0; i < count; i++)
+            json_array_append_new(data, job_checkpoint_object(&checkpoints[i], job.id));
+        checkpoint_list_free(checkpoints, count);
+        reply_json(reply, 200, reply_list(data, more));
+    } else {
+        reply_failure(reply, "listing the job's checkpoints", &error);
+    }
+    job_record_free(&job);
+}

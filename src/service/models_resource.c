@@ -1,0 +1,68 @@
+// /v1/models: the base models of this server, and the fine-tuned ones of the account.
+#include "service/reply.h"
+#include "service/request.h"
+#include "service/resources.h"
+#include "service/service.h"
+#include "store/store.h"
+
+static json_t *model_object(const struct model_record *model) {
+    json_t *tags = json_array();
+    if (model->fine_tunable) json_array_append_new(tags, json_string("fine-tunable"));
+    if (model->fine_tuned) json_array_append_new(tags, json_string("fine-tuned"));
+    return json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", model->id, "object", "model", "created",
+        (json_int_t)model->created, "owned_by", model->owner, "tags", tags);
+}
+
+void models_list(struct service *service, struct request *request, struct reply *reply) {
+    struct model_record *models;
+    struct error error = {0};
+    size_t count;
+    if (!model_list(service->store, request->account, &models, &count, &error)) {
+        reply_failure(reply, "listing models", &error);
+        return;
+    }
+    json_t *data = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(data, model_object(&models[i]));
+    model_list_free(models, count);
+    reply_json(reply, 200, reply_list(data, false));
+}
+
+static void refuse(struct reply *reply, const char *name, const struct error *error) {
+    if (error->code == ERROR_NOT_FOUND)
+        reply_no_model(reply, name);
+    else
+        reply_failure(reply, "looking the model up", error);
+}
+
+void models_retrieve(struct service *service, struct request *request, struct reply *reply) {
+    struct model_record model;
+    struct error error = {0};
+    const char *name = request_parameter(request, 0);
+    if (!model_resolve(service->store, request->account, name, &model, &error)) {
+        refuse(reply, name, &error);
+        return;
+    }
+    reply_json(reply, 200, model_object(&model));
+    model_record_free(&model);
+}
+
+void models_delete(struct service *service, struct request *request, struct reply *reply) {
+    struct model_record model;
+    struct error error = {0};
+    const char *name = request_parameter(request, 0);
+    if (!model_resolve(service->store, request->account, name, &model, &error)) {
+        refuse(reply, name, &error);
+        return;
+    }
+    if (!model.fine_tuned)
+        reply_error(reply, 403, "model_not_deletable", "model",
+            "The base model '%.200s' cannot be deleted over the API; only fine-tuned models can.",
+            name);
+    else if (model_delete(service->store, request->account, model.id, &error))
+        reply_json(reply, 200,
+            json_pack("{s:s, s:s, s:b}", "id", model.id, "object", "model", "deleted", true));
+    else
+        refuse(reply, name, &error);
+    model_record_free(&model);
+}
