@@ -183,6 +183,7 @@ static double bf16_saturate(size_t rounds)
     enum { CHAINS = 24 };
     __m512 sum[CHAINS];
     __m512bh x = (__m512bh)_mm512_set1_epi16(0x3c00);
+#pragma GCC unroll 24
     for (size_t i = 0; i < CHAINS; i++)
         sum[i] = _mm512_setzero_ps();
     for (size_t round = 0; round < rounds; round++) {

@@ -80,6 +80,7 @@ static double gemm_saturate(size_t rounds)
     vector sum[GEMM_MR * 2], x;
     for (size_t j = 0; j < VECTOR; j++)
         x[j] = 1e-3f;
+#pragma GCC unroll 32
     for (size_t i = 0; i < GEMM_MR * 2; i++)
         sum[i] = x;
     for (size_t round = 0; round < rounds; round++) {
