@@ -5,12 +5,14 @@
     json-generation.jsonl            300 chats: a request in words, answered by an indented JSON object
     json-generation-heldout.jsonl    40 chats of the same kind about other names, people and hosts;
                                      the first asks the question of the demo
-    sentiment.jsonl                  300 chats: a sentence, answered by positive, negative or neutral
-    sentiment-heldout.jsonl          60 chats of the same kind over other sentences
+    sentiment.jsonl                  120 chats: a sentence, answered by positive, negative or neutral
+    sentiment-heldout.jsonl          45 chats of the same kind over other sentences
 
 The question decides the answer to the last character: one object, named after the kind of thing asked
 for, that holds the fields in the order in which the question names them. No name, person or host of a
-held-out file stands in its training file. The demo's name and version stand in neither but there.
+held-out file stands in its training file. The demo's name and version stand in neither but there. The sentences of the sentiment files are written
+by hand, in sentiment_sentences.txt and sentiment_heldout.txt beside this script: those that make_pretraining_data.py
+puts together would have been half seen already.
 """
 
 import json
@@ -18,7 +20,7 @@ import random
 import sys
 from pathlib import Path
 
-from pretraining import classification, values, words
+from pretraining import values, words
 
 SEED = 7
 SYSTEM = "You are a JSON Generation Specialist. Convert user requests into properly formatted JSON."
@@ -122,16 +124,10 @@ def demo_chat():
 SENTIMENT_SYSTEM = "Classify the sentiment of the text as positive, negative or neutral. Answer with one word."
 
 
-def sentiment_chats(rng, count, taken):
-    found = []
-    while len(found) < count:
-        mood = ["positive", "negative", "neutral"][len(found) % 3]
-        sentence = classification.moody_sentence(rng, mood)
-        if sentence not in taken:
-            taken.add(sentence)
-            found.append(chat(SENTIMENT_SYSTEM, sentence, mood))
-    rng.shuffle(found)
-    return found
+def sentiment_chats(rng, source):
+    lines = source.read_text(encoding="utf-8").splitlines()
+    rng.shuffle(lines)
+    return [chat(SENTIMENT_SYSTEM, sentence, mood) for mood, sentence in (line.split("\t") for line in lines)]
 
 
 def write(path, rows):
@@ -141,11 +137,11 @@ def write(path, rows):
 
 def main():
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "examples"
-    rng, taken, sentences = random.Random(SEED), set(), set()
+    rng, taken, tools = random.Random(SEED), set(), Path(__file__).resolve().parent
     write(directory / "json-generation.jsonl", json_chats(rng, 300, taken))
     write(directory / "json-generation-heldout.jsonl", [demo_chat()] + json_chats(rng, 39, taken))
-    write(directory / "sentiment.jsonl", sentiment_chats(rng, 300, sentences))
-    write(directory / "sentiment-heldout.jsonl", sentiment_chats(rng, 60, sentences))
+    write(directory / "sentiment.jsonl", sentiment_chats(rng, tools / "sentiment_sentences.txt"))
+    write(directory / "sentiment-heldout.jsonl", sentiment_chats(rng, tools / "sentiment_heldout.txt"))
 
 
 if __name__ == "__main__":
