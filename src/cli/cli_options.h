@@ -1,0 +1,53 @@
+// Reading a command's words: options by a table, the rest in order. The table also writes the help,
+// so that the two agree.
+//
+// "--name value" and "--name=value" are the same; "--" ends the options. --help and -h are always
+// there.
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/error.h"
+
+enum {
+    CLI_SUCCESS = 0,
+    CLI_FAILURE = 1,
+    CLI_USAGE = 2,
+};
+
+enum cli_type {
+    CLI_FLAG,    // no value; target is a bool
+    CLI_TEXT,    // target is a const char *
+    CLI_INTEGER, // target is a long
+    CLI_REAL,    // target is a double
+};
+
+struct cli_option {
+    const char *name;  // "--data"
+    const char *value; // what the help calls its value, "DIR"; NULL for flags
+    enum cli_type type;
+    void *target;     // written when the option is given, untouched else
+    const char *help; // one line, with the default
+};
+
+struct cli_syntax {
+    const char *usage;   // "temper files upload FILE [--purpose PURPOSE] [--json]"
+    const char *purpose; // a sentence or two
+    const char *example; // whole lines, each indented by two spaces
+    const struct cli_option *options;
+    int option_count;
+    int least, most; // words that are no options
+};
+
+enum cli_outcome {
+    CLI_RUN,  // go on
+    CLI_HELP, // the help was printed: end with CLI_SUCCESS
+    CLI_WRONG // what is wrong was told: end with CLI_USAGE
+};
+
+// Reads the words. Those that are no options are moved to the front, *given of them.
+enum cli_outcome cli_read(const struct cli_syntax *syntax, int count, char **words, int *given);
+
+// Prints "temper: message" to standard error. Returns CLI_FAILURE.
+int cli_fail(const struct error *error);
+
+#endif

@@ -1,0 +1,10 @@
+// The subcommands, one file each, and the table of them in main.c. A command gets the words after
+// its own name and returns the process's exit status: 0, 1 for a failure that it has told, 2 for
+// wrong usage.
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+int command_files(int count, char **words);
+int command_jobs(int count, char **words);
+
+#endif

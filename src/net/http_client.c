@@ -1,0 +1,119 @@
+// Requests through libcurl's easy interface: one handle for each, nothing kept between them.
+#include "net/http_client.h"
+#include <curl/curl.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { CONNECT_SECONDS = 10 };
+
+struct exchange {
+    const struct http_request *request;
+    struct http_answer *answer;
+    CURL *curl;
+    struct curl_slist *headers;
+    curl_mime *form;
+    char fault[CURL_ERROR_SIZE];
+};
+
+static void start_library(void) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context) {
+    struct exchange *exchange = context;
+    const struct http_request *request = exchange->request;
+    size_t length = size * count;
+    long status = 0;
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (request->sink && status < 300)
+        return request->sink(request->sink_context, bytes, length) ? length : CURL_WRITEFUNC_ERROR;
+    buffer_append(&exchange->answer->body, bytes, length);
+    return exchange->answer->body.failed ? CURL_WRITEFUNC_ERROR : length;
+}
+
+static bool add_headers(struct exchange *exchange) {
+    for (size_t i = 0; i < exchange->request->header_count; i++) {
+        struct curl_slist *longer =
+            curl_slist_append(exchange->headers, exchange->request->headers[i]);
+        if (!longer) return false;
+        exchange->headers = longer;
+    }
+    return curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, exchange->headers) == CURLE_OK;
+}
+
+static bool add_part(struct exchange *exchange, const struct http_part *part) {
+    curl_mimepart *made = curl_mime_addpart(exchange->form);
+    if (!made || curl_mime_name(made, part->name) != CURLE_OK) return false;
+    if (part->text) return curl_mime_data(made, part->text, CURL_ZERO_TERMINATED) == CURLE_OK;
+    return curl_mime_filedata(made, part->path) == CURLE_OK;
+}
+
+static bool add_body(struct exchange *exchange) {
+    const struct http_request *request = exchange->request;
+    CURL *curl = exchange->curl;
+    if (request->part_count > 0) {
+        exchange->form = curl_mime_init(curl);
+        for (size_t i = 0; exchange->form && i < request->part_count; i++)
+            if (!add_part(exchange, &request->parts[i])) return false;
+        return exchange->form &&
+               curl_easy_setopt(curl, CURLOPT_MIMEPOST, exchange->form) == CURLE_OK;
+    }
+    if (!request->body) return true;
+    return curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length) ==
+               CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) == CURLE_OK;
+}
+
+// Only HTTP, no redirects: an answer of that kind is an answer.
+static bool set_options(struct exchange *exchange) {
+    const struct http_request *request = exchange->request;
+    CURL *curl = exchange->curl;
+    return curl_easy_setopt(curl, CURLOPT_URL, request->url) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->fault) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)request->timeout_seconds) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
+           add_headers(exchange) && add_body(exchange) &&
+           curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+static bool perform(struct exchange *exchange, struct error *error) {
+    long status = 0;
+    if (!set_options(exchange))
+        return error_set(error, ERROR_INVALID,
+            "cannot prepare a request to %.200s: a file that "
+            "cannot be read, or an address that is none",
+            exchange->request->url);
+    CURLcode code = curl_easy_perform(exchange->curl);
+    if (code != CURLE_OK)
+        return error_set(error, ERROR_IO, "%s %.200s: %s", exchange->request->method,
+            exchange->request->url,
+            exchange->fault[0] ? exchange->fault : curl_easy_strerror(code));
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    exchange->answer->status = (int)status;
+    return true;
+}
+
+bool http_client_send(const struct http_request *request, size_t maximum,
+    struct http_answer *answer, struct error *error) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct exchange exchange = {.request = request, .answer = answer};
+    pthread_once(&once, start_library);
+    *answer = (struct http_answer){0};
+    buffer_init(&answer->body, maximum);
+    exchange.curl = curl_easy_init();
+    bool good = exchange.curl ? perform(&exchange, error)
+                              : error_set(error, ERROR_MEMORY, "memory is short for a request");
+    curl_mime_free(exchange.form);
+    curl_slist_free_all(exchange.headers);
+    curl_easy_cleanup(exchange.curl);
+    if (!good) http_answer_free(answer);
+    return good;
+}
+
+void http_answer_free(struct http_answer *answer) {
+    buffer_free(&answer->body);
+}

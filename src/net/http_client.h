@@ -1,0 +1,45 @@
+// One HTTP request and its answer, through libcurl. Blocking; an answer's body goes to memory
+// within a maximum, or to a function as it comes.
+#ifndef NET_HTTP_CLIENT_H
+#define NET_HTTP_CLIENT_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include <stddef.h>
+
+// A part of a multipart form: a field with its text, or a file that is read from disk while it is
+// sent.
+struct http_part {
+    const char *name;
+    const char *text; // NULL for a file
+    const char *path; // of the file
+};
+
+struct http_request {
+    const char *method; // "GET", "POST", …
+    const char *url;
+    const char *const *headers; // "Name: value", `header_count` of them
+    size_t header_count;
+    const void *body; // NULL for none
+    size_t body_length;
+    const struct http_part *parts; // a form in place of a body
+    size_t part_count;
+    int timeout_seconds; // for the whole exchange; 0 for none
+    // Where the answer's body goes if its status is below 300: returns false to stop. NULL: to
+    // `body` of the answer, as every other body does.
+    bool (*sink)(void *context, const void *bytes, size_t length);
+    void *sink_context;
+};
+
+struct http_answer {
+    int status;
+    struct buffer body; // at most `maximum` bytes of http_client_send
+};
+
+// Sends the request and waits. True if an answer came, of whatever status; http_answer_free it
+// then.
+bool http_client_send(const struct http_request *request, size_t maximum,
+    struct http_answer *answer, struct error *error) WARN_UNUSED;
+void http_answer_free(struct http_answer *answer);
+
+#endif
