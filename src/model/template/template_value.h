@@ -1,0 +1,134 @@
+// Values of a template's run: Python's, as far as templates know them. All memory comes from an arena
+// that is freed as a whole; values are never freed one by one.
+#ifndef MODEL_TEMPLATE_VALUE_H
+#define MODEL_TEMPLATE_VALUE_H
+
+#include "base/error.h"
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- memory ----
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks;
+    size_t left;
+    size_t total;
+    size_t maximum; // bytes in all
+};
+
+// Zeroed memory, or NULL with an error.
+void *arena_take(struct arena *arena, size_t size, struct error *error) WARN_UNUSED;
+void arena_free(struct arena *arena);
+
+// ---- values ----
+
+enum value_kind {
+    VALUE_UNDEFINED,
+    VALUE_NONE,
+    VALUE_BOOLEAN,
+    VALUE_INTEGER,
+    VALUE_REAL,
+    VALUE_STRING,
+    VALUE_LIST,
+    VALUE_MAP,
+    VALUE_MACRO,
+    VALUE_FUNCTION,
+};
+
+struct value;
+struct node;
+
+// Bytes, and for each whether it came from the data. Views of other strings are allowed.
+struct value_string {
+    const char *bytes;
+    const uint8_t *from_data; // NULL: none did
+    size_t length;
+};
+
+struct value_list {
+    struct value *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct value_map {
+    struct value *keys;
+    struct value *values;
+    size_t count;
+    size_t capacity;
+    bool writable; // a namespace()
+};
+
+struct value {
+    enum value_kind kind;
+    union {
+        bool boolean;
+        int64_t integer;
+        double real;
+        struct value_string string;
+        struct value_list *list;
+        struct value_map *map;
+        const struct node *macro;
+        int function;
+    };
+};
+
+struct value value_none(void);
+struct value value_boolean(bool boolean);
+struct value value_integer(int64_t integer);
+struct value value_text(const char *text); // borrowed; not from the data
+
+// A copy of JSON; its strings count as data if `from_data`.
+bool value_from_json(struct arena *arena, const json_t *json, bool from_data, struct value *value,
+    struct error *error) WARN_UNUSED;
+
+bool value_new_list(struct arena *arena, struct value *value, struct error *error) WARN_UNUSED;
+bool value_append(struct arena *arena, struct value_list *list, const struct value *item,
+    struct error *error) WARN_UNUSED;
+bool value_new_map(struct arena *arena, struct value *value, struct error *error) WARN_UNUSED;
+
+// Adds or replaces.
+bool value_set(struct arena *arena, struct value_map *map, const struct value *key,
+    const struct value *value, struct error *error) WARN_UNUSED;
+
+// NULL where there is no such key.
+const struct value *value_get(const struct value_map *map, const struct value *key);
+const struct value *value_get_text(const struct value_map *map, const char *key);
+
+bool value_true(const struct value *value);
+bool value_equal(const struct value *left, const struct value *right);
+
+// Below 0, 0 or above; *comparable says whether the two have an order.
+int value_compare(const struct value *left, const struct value *right, bool *comparable);
+
+// True for a string that says `text`.
+bool value_is_text(const struct value *value, const char *text);
+
+const char *value_kind_name(const struct value *value);
+
+// Bytes on their way into a string.
+struct text_builder {
+    char *bytes;
+    uint8_t *from_data;
+    size_t length;
+    size_t capacity;
+};
+
+bool text_append(struct arena *arena, struct text_builder *text, const struct value_string *string,
+    struct error *error) WARN_UNUSED;
+bool text_append_bytes(struct arena *arena, struct text_builder *text, const char *bytes,
+    size_t length, bool from_data, struct error *error) WARN_UNUSED;
+struct value text_value(const struct text_builder *text);
+
+// As str() and {{ }} write it; lists and maps as Python's repr.
+bool value_write(struct arena *arena, const struct value *value, struct text_builder *text,
+    struct error *error) WARN_UNUSED;
+
+// As json.dumps(ensure_ascii=False, indent=indent) writes it; indent below 0 for one line. Counts as data.
+bool value_write_json(struct arena *arena, const struct value *value, int indent,
+    struct text_builder *text, struct error *error) WARN_UNUSED;
+
+#endif
