@@ -1,5 +1,6 @@
 // See error.h.
 #include "base/error.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@ static void error_write(struct error *error, enum error_code code, const char *f
     va_list arguments) {
     error->code = code;
     vsnprintf(error->message, sizeof error->message, format, arguments);
+    utf8_repair(error->message); // a text may have been cut, or quoted from a file
 }
 
 bool error_set(struct error *error, enum error_code code, const char *format, ...) {
@@ -49,6 +51,7 @@ bool error_prefix(struct error *error, const char *format, ...) {
         snprintf(whole, sizeof whole, "%s: %s", prefix, error->message);
         snprintf(error->message, sizeof error->message, "%.*s",
             (int)sizeof error->message - 1, whole);
+        utf8_repair(error->message);
     }
     return false;
 }

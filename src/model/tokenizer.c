@@ -208,11 +208,22 @@ static int32_t added_at(const struct tokenizer *t, const char *text, size_t left
     return -1;
 }
 
-static bool encode_all(struct encoding *e, const char *text, size_t length, bool special)
+// How many bytes from `at` on are not marked.
+static size_t unmarked(const uint8_t *marked, size_t at, size_t length)
+{
+    const uint8_t *mark = marked ? memchr(marked + at, 1, length - at) : NULL;
+    return mark ? (size_t)(mark - marked) - at : length - at;
+}
+
+static bool encode_all(
+    struct encoding *e, const char *text, const uint8_t *marked, size_t length, bool special)
 {
     size_t from = 0;
     for (size_t at = 0; at < length;) {
         int32_t id = added_at(e->tokenizer, text + at, length - at, special);
+        if (id >= 0 && e->tokenizer->tokens[id].special
+            && unmarked(marked, at, length) < strlen(e->tokenizer->tokens[id].text))
+            id = added_at(e->tokenizer, text + at, length - at, false);
         if (id < 0) {
             at++;
             continue;
@@ -225,16 +236,28 @@ static bool encode_all(struct encoding *e, const char *text, size_t length, bool
     return encode_text(e, text + from, length - from);
 }
 
-bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
-    bool special, struct token_ids *ids, struct error *error)
+static bool encode(const struct tokenizer *tokenizer, const char *text, const uint8_t *marked,
+    size_t length, bool special, struct token_ids *ids, struct error *error)
 {
     struct encoding encoding
         = { tokenizer, pcre2_match_data_create(4, NULL), ids, error };
     if (!encoding.match)
         return memory_error(error, "a match");
-    bool ok = encode_all(&encoding, text, length, special);
+    bool ok = encode_all(&encoding, text, marked, length, special);
     pcre2_match_data_free(encoding.match);
     return ok;
+}
+
+bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
+    bool special, struct token_ids *ids, struct error *error)
+{
+    return encode(tokenizer, text, NULL, length, special, ids, error);
+}
+
+bool tokenizer_encode_marked(const struct tokenizer *tokenizer, const char *text,
+    const uint8_t *marked, size_t length, struct token_ids *ids, struct error *error)
+{
+    return encode(tokenizer, text, marked, length, true, ids, error);
 }
 
 // ---- asking ----

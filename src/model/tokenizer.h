@@ -37,6 +37,11 @@ size_t tokenizer_vocabulary_size(const struct tokenizer *tokenizer);
 bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
     bool special, struct token_ids *ids, struct error *error) WARN_UNUSED;
 
+// The same, with special tokens only where none of their bytes is marked: `marked` (of `length`, may be
+// NULL) holds 1 for bytes that are nothing but text.
+bool tokenizer_encode_marked(const struct tokenizer *tokenizer, const char *text,
+    const uint8_t *marked, size_t length, struct token_ids *ids, struct error *error) WARN_UNUSED;
+
 // The bytes that a token stands for, "" for special ones and unknown ids. A character may be spread over
 // several tokens.
 const char *tokenizer_token_bytes(const struct tokenizer *tokenizer, int32_t id, size_t *length);

@@ -4,6 +4,7 @@
 #ifndef TRAIN_DATASET_H
 #define TRAIN_DATASET_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include <stddef.h>
@@ -48,7 +49,7 @@ struct dataset_options {
     const char *file_name;   // how messages call the file; NULL: its path
     size_t context_length;   // longer examples are cut at their end and counted
     float prompt_weight;     // of tokens of a chat that are not the assistant's: 0, but in pretraining
-    float text_weight;       // of the tokens of a plain text
+    float text_weight;       // of the tokens of a plain text; 0: such lines are faults
     size_t minimum_examples; // fewer are a fault
 };
 
@@ -58,5 +59,9 @@ bool dataset_load(struct dataset **dataset, const char *path, const struct chat_
     const struct dataset_options *options, struct thread_pool *pool, struct dataset_faults *faults,
     struct error *error) WARN_UNUSED;
 void dataset_free(struct dataset *dataset);
+
+// Appends all faults as one message, a line of text each where there are several.
+void dataset_faults_write(
+    const struct dataset_faults *faults, const char *file_name, struct buffer *text);
 
 #endif
