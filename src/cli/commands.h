@@ -4,7 +4,11 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+int command_bench(int count, char **words);
 int command_files(int count, char **words);
 int command_jobs(int count, char **words);
+int command_tokenize(int count, char **words);
+int command_train(int count, char **words);
+int command_validate(int count, char **words);
 
 #endif

@@ -10,6 +10,10 @@ static const struct command {
     int (*run)(int count, char **words);
     const char *help;
 } commands[] = {
+    {"train", command_train, "fine-tune a model on a JSONL file, without a server"},
+    {"validate", command_validate, "check a training file: faults by line, or its counts"},
+    {"tokenize", command_tokenize, "token ids of a text or a chat"},
+    {"bench", command_bench, "measure this machine, and training on it"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},
 };
