@@ -160,6 +160,7 @@ struct muon {
     float learning_rate;
     float momentum;
     float gradient_scale;
+    float weight_decay; // parameters shrink by learning_rate · weight_decay of themselves
 };
 
 // Muon (Jordan 2024) for one matrix [rows, columns]: Nesterov momentum, orthogonalised by five Newton-

@@ -125,5 +125,8 @@ void compute_muon(struct compute *compute, const struct muon *settings, float *p
         muon_momentum_task, &work);
     orthogonalise(compute, update, rows, columns, scratch + count);
     float stretch = rows > columns ? sqrtf((float)rows / (float)columns) : 1.0f;
+    if (settings->weight_decay > 0)
+        scale_block(
+            compute, parameters, 1.0f - settings->learning_rate * settings->weight_decay, count);
     compute->rows->add_scaled(parameters, update, -settings->learning_rate * stretch, count);
 }

@@ -122,8 +122,11 @@ static bool load_file(struct job *job, const struct chat_format *format, size_t 
     const struct train_spec *spec = &job->spec;
     const char *path = validation ? spec->validation_file : spec->training_file;
     const char *name = validation ? spec->validation_file_name : spec->training_file_name;
-    struct dataset_options options = { name, context, (float)spec->full.prompt_weight,
-        (float)spec->full.text_weight, validation ? 1 : DATASET_MINIMUM_EXAMPLES };
+    bool full = spec->full.on;
+    struct dataset_options options = { name, context, full ? (float)spec->full.prompt_weight : 0,
+        full ? (float)spec->full.text_weight : 0, validation ? 1 : DATASET_MINIMUM_EXAMPLES };
+    if (full && spec->full.example_tokens && spec->full.example_tokens < context)
+        options.context_length = spec->full.example_tokens;
     return dataset_load(validation ? &job->validation : &job->training, path, format, &options,
         pool, faults, error);
 }

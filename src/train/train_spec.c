@@ -90,7 +90,7 @@ static const char *const schedule_names[] = { "cosine", "linear_end", "constant"
 
 static bool read_full(struct full_parameters *full, const json_t *root, struct error *error)
 {
-    double tokens = 0, warmup = 0;
+    double tokens = 0, warmup = 0, longest = 0;
     int optimizer = TRAIN_ADAMW, schedule = SCHEDULE_COSINE;
     if (!root || json_is_null(root))
         return true;
@@ -103,6 +103,7 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
         || !read_number(root, "muon_learning_rate", 0, 10, &full->muon_learning_rate, error)
         || !read_number(root, "tokens_per_batch", 0, 1 << 24, &tokens, error)
         || !read_number(root, "warmup_steps", 0, 1e9, &warmup, error)
+        || !read_number(root, "example_tokens", 0, 1 << 24, &longest, error)
         || !read_number(root, "prompt_weight", 0, 1, &full->prompt_weight, error)
         || !read_number(root, "text_weight", 0, 1, &full->text_weight, error)
         || !read_choice(root, "optimizer", optimizer_names, &optimizer, error)
@@ -110,6 +111,7 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
         return false;
     full->tokens_per_batch = (size_t)tokens;
     full->warmup_steps = (uint64_t)warmup;
+    full->example_tokens = (size_t)longest;
     full->optimizer = optimizer;
     full->schedule = schedule;
     return true;
@@ -159,13 +161,15 @@ static json_t *full_json(const struct full_parameters *full)
 {
     if (!full->on)
         return json_null();
-    return json_pack("{s:b, s:b, s:s, s:f, s:f, s:I, s:I, s:s, s:f, s:f}", "from_random",
+    return json_pack("{s:b, s:b, s:s, s:f, s:f, s:I, s:I, s:s, s:f, s:f, s:I}",
+        "from_random",
         full->from_random, "keep_order", full->keep_order, "optimizer",
         optimizer_names[full->optimizer], "learning_rate", full->learning_rate,
         "muon_learning_rate", full->muon_learning_rate, "tokens_per_batch",
         (json_int_t)full->tokens_per_batch, "warmup_steps",
         (json_int_t)full->warmup_steps, "schedule", schedule_names[full->schedule],
-        "prompt_weight", full->prompt_weight, "text_weight", full->text_weight);
+        "prompt_weight", full->prompt_weight, "text_weight", full->text_weight,
+        "example_tokens", (json_int_t)full->example_tokens);
 }
 
 json_t *train_spec_json(const struct train_spec *spec)

@@ -24,6 +24,7 @@ struct full_parameters {
     enum schedule_shape schedule;
     double prompt_weight;
     double text_weight;
+    size_t example_tokens;   // longer examples are cut there; 0: at the model's context
 };
 
 struct train_spec {

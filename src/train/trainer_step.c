@@ -53,8 +53,7 @@ static void update_range(struct trainer *t, const struct adamw *adamw, size_t of
 
 static void update_muon(struct trainer *t, const struct adamw *adamw, double factor)
 {
-    struct muon muon = { (float)(t->spec->full.muon_learning_rate * factor), 0.95f,
-        adamw->gradient_scale };
+    struct muon muon = { (float)(t->spec->full.muon_learning_rate * factor), 0.95f, 1.0f, 0.01f };
     for (size_t i = 0; i < t->parameters->entry_count; i++) {
         const struct parameter_entry *entry = &t->parameters->entries[i];
         if (entry->kind == PARAMETER_LINEAR)
@@ -80,8 +79,10 @@ bool trainer_update(struct trainer *t, struct train_metrics *metrics, struct err
             (unsigned long long)step, metrics->train_loss, norm);
     struct adamw adamw = { (float)rate, 0.9f, 0.999f, 1e-8f, 0.0f, step,
         (float)fmin(1.0, clip_norm / (norm + 1e-6)) };
+    // Beside Muon, Adam has the embedding and the norms alone, with what pretraining by Muon gives it.
+    struct adamw beside_muon = { (float)rate, 0.9f, 0.95f, 1e-10f, 0.0f, step, 1.0f };
     if (t->spec->full.on && t->spec->full.optimizer == TRAIN_MUON)
-        update_muon(t, &adamw, rate / t->schedule.learning_rate);
+        update_muon(t, &beside_muon, rate / t->schedule.learning_rate);
     else
         update_range(t, &adamw, 0, t->state.count);
     t->state.step = step;

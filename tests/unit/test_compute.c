@@ -376,7 +376,7 @@ static void test_compute_muon_steps_are_orthogonal(void **state)
     float *gradient = random_floats(50, R * C, 1);
     float parameters[R * C] = { 0 }, momentum[R * C] = { 0 };
     float *scratch = memory_alloc_array(compute_muon_scratch(R, C), sizeof *scratch);
-    struct muon muon = { 1.0f, 0.95f, 1.0f };
+    struct muon muon = { 1.0f, 0.95f, 1.0f, 0 };
     compute_muon(compute, &muon, parameters, gradient, momentum, R, C, scratch);
     for (size_t i = 0; i < R; i++) {
         double square = 0, along = 0;
