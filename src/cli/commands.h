@@ -5,6 +5,8 @@
 #define CLI_COMMANDS_H
 
 int command_bench(int count, char **words);
+int command_chat(int count, char **words);
+int command_eval(int count, char **words);
 int command_files(int count, char **words);
 int command_jobs(int count, char **words);
 int command_tokenize(int count, char **words);

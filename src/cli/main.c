@@ -12,6 +12,8 @@ static const struct command {
 } commands[] = {
     {"train", command_train, "fine-tune a model on a JSONL file, without a server"},
     {"validate", command_validate, "check a training file: faults by line, or its counts"},
+    {"chat", command_chat, "talk to a model in the terminal"},
+    {"eval", command_eval, "the loss of a model on a file, and how many answers are right"},
     {"tokenize", command_tokenize, "token ids of a text or a chat"},
     {"bench", command_bench, "measure this machine, and training on it"},
     {"files", command_files, "upload, list and fetch files of a running server"},

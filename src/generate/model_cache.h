@@ -1,0 +1,52 @@
+// Models that answers are made with: base models, opened once and kept, and adapters, of which those used
+// last are kept. Not for several threads: it belongs to the scheduler's.
+#ifndef GENERATE_MODEL_CACHE_H
+#define GENERATE_MODEL_CACHE_H
+
+#include "generate/sampler.h"
+#include "model/chat_example.h"
+#include "model/transformer.h"
+
+enum { MODEL_CACHE_ADAPTERS = 64, MODEL_CACHE_MODELS = 8 };
+
+struct loaded_model {
+    char *directory;
+    struct transformer *transformer;
+    struct chat_format *format;
+    struct inference *inference;
+    struct sampler_scratch scratch;
+    float *logits;   // [logit rows of a pass, vocabulary]
+    size_t users;    // requests that run
+    uint64_t used;   // when last, in uses
+};
+
+struct loaded_adapter {
+    char *directory;
+    const struct loaded_model *model;
+    struct lora *lora;
+    size_t users;
+    uint64_t used;
+};
+
+struct model_cache {
+    struct compute *compute; // borrowed
+    size_t max_rows;         // of a pass
+    size_t max_logit_rows;
+    uint64_t clock;
+    struct loaded_model *models[MODEL_CACHE_MODELS];
+    struct loaded_adapter *adapters[MODEL_CACHE_ADAPTERS];
+};
+
+void model_cache_init(
+    struct model_cache *cache, struct compute *compute, size_t max_rows, size_t max_logit_rows);
+void model_cache_free(struct model_cache *cache);
+
+// Each is given back with its _release. ERROR_CONFLICT where all places are in use.
+bool model_cache_model(struct model_cache *cache, const char *directory,
+    struct loaded_model **model, struct error *error) WARN_UNUSED;
+bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *model,
+    const char *directory, struct loaded_adapter **adapter, struct error *error) WARN_UNUSED;
+void model_cache_release_model(struct loaded_model *model);
+void model_cache_release_adapter(struct loaded_adapter *adapter); // NULL is allowed
+
+#endif
