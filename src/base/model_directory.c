@@ -128,6 +128,18 @@ static bool find_by_path(
     return set(found, path, path, error);
 }
 
+bool model_directory_by_name(
+    struct model_directory *found, const char *name, const char *data, struct error *error)
+{
+    struct places places;
+    bool ok = false;
+    found->id = found->path = NULL;
+    find_places(&places, data);
+    if (find_by_name(found, &places, without_alias(name), &ok, error))
+        return ok;
+    return error_set(error, ERROR_NOT_FOUND, "no model \"%.200s\"", name);
+}
+
 bool model_directory_find(
     struct model_directory *found, const char *name, const char *data, struct error *error)
 {

@@ -23,6 +23,10 @@ bool model_directory_find(struct model_directory *found, const char *name, const
     struct error *error) WARN_UNUSED;
 void model_directory_free(struct model_directory *directory);
 
+// The same for names from outside, which must not reach into the file system: ids and aliases only.
+bool model_directory_by_name(struct model_directory *found, const char *name, const char *data,
+    struct error *error) WARN_UNUSED;
+
 // All models of all places, each id once, the built-in one first, the others in order of their ids.
 bool model_directory_list(struct model_directory **list, size_t *count, const char *data,
     struct error *error) WARN_UNUSED;

@@ -72,14 +72,13 @@ static bool check_number(
 
 static bool check_options(struct error *error)
 {
-    static const char group[] = "hyperparameters";
     if (seed < 0)
         return error_set(error, ERROR_INVALID, "--seed must be 0 or more");
     if (threads < 0 || threads > 1024)
         return error_set(error, ERROR_INVALID, "--threads must be from 1 to 1024");
-    return check_number(group, "n_epochs", (double)epochs, error)
-        && check_number(group, "batch_size", (double)batch_size, error)
-        && check_number(group, "learning_rate_multiplier", multiplier, error)
+    return check_number(NULL, "n_epochs", (double)epochs, error)
+        && check_number(NULL, "batch_size", (double)batch_size, error)
+        && check_number(NULL, "learning_rate_multiplier", multiplier, error)
         && hyperparameter_check(hyperparameter_find("lora", "rank"), (double)lora_rank, error);
 }
 

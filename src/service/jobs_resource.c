@@ -1,4 +1,5 @@
 // /v1/fine_tuning/jobs.
+#include "base/memory.h"
 #include "jobs/supervisor.h"
 #include "service/job_object.h"
 #include "service/job_request.h"
@@ -68,6 +69,7 @@ static void create_job(struct service *service, const struct request *request,
     } else {
         reply_failure(reply, "creating the job", &error);
     }
+    memory_free(record.id);
     free(record.hyperparameters);
     free(record.lora);
     free(record.metadata);

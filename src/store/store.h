@@ -14,9 +14,20 @@
 
 struct store;
 
-// Opens the data directory, and makes it where it is missing. One process at a time.
+// Opens the data directory, and makes it where it is missing. Commands may open it beside a server.
 bool store_open(struct store **store, const char *data, struct error *error) WARN_UNUSED;
 void store_close(struct store *store);
+
+// Only one server works on a data directory: holds it until store_close, or ERROR_CONFLICT.
+bool store_hold(struct store *store, struct error *error) WARN_UNUSED;
+
+// What happens between the two happens as a whole or not at all; other threads wait.
+bool store_begin(struct store *store, struct error *error) WARN_UNUSED;
+bool store_commit(struct store *store, struct error *error) WARN_UNUSED;
+void store_rollback(struct store *store);
+
+// The directory that was opened, as an absolute path.
+const char *store_directory(const struct store *store);
 
 // ---- API keys, kept as SHA-256
 
@@ -28,6 +39,20 @@ bool key_find(
 bool key_create(struct store *store, const char *account, const char *name, char **key,
     struct error *error) WARN_UNUSED;
 bool key_count(struct store *store, size_t *count, struct error *error) WARN_UNUSED;
+
+struct key_record {
+    char *id; // "key_…"
+    char *account, *name;
+    char *hint; // its first and last letters
+    int64_t created_at, revoked_at; // 0: in use
+};
+
+bool key_list(struct store *store, struct key_record **records, size_t *count,
+    struct error *error) WARN_UNUSED;
+void key_list_free(struct key_record *records, size_t count);
+
+// By its id or its whole text.
+bool key_revoke(struct store *store, const char *key, struct error *error) WARN_UNUSED;
 
 // ---- files
 
@@ -57,6 +82,10 @@ bool file_list(struct store *store, const struct file_query *query, struct file_
 bool file_delete(
     struct store *store, const char *account, const char *id, struct error *error) WARN_UNUSED;
 
+// Where the content lies: `path` has room for FILE_PATH_SIZE bytes.
+bool file_content_path(
+    struct store *store, const char *id, char *path, struct error *error) WARN_UNUSED;
+
 // Opens the content for reading.
 bool file_open(struct store *store, const char *id, int *descriptor, uint64_t *size,
     struct error *error) WARN_UNUSED;
@@ -75,6 +104,10 @@ struct job_record {
     char *error_code, *error_message, *error_param;    // NULL if none
     int64_t seed, created_at;
     int64_t finished_at, estimated_finish, trained_tokens; // 0 while not known
+    // The supervisor's own notes.
+    int64_t events_read; // bytes of events.jsonl that are in the store
+    int64_t last_step;   // of which metrics are in the store
+    int64_t attempts;    // trainers that died on it
 };
 
 struct page_query {
@@ -108,6 +141,25 @@ bool event_list(struct store *store, const struct page_query *query, struct even
     size_t *count, bool *more, struct error *error) WARN_UNUSED;
 bool checkpoint_list(struct store *store, const struct page_query *query,
     struct checkpoint_record **records, size_t *count, bool *more, struct error *error) WARN_UNUSED;
+
+// Whether a job's status is one that it never leaves.
+bool job_status_is_final(const char *status);
+
+// Writes all that can change of a job: everything behind `status` but what its maker asked for, and
+// hyperparameters and lora. A job that is final stays as it is: ERROR_CONFLICT.
+bool job_update(
+    struct store *store, const struct job_record *record, struct error *error) WARN_UNUSED;
+
+// All jobs of all accounts that are not final, oldest first.
+bool job_list_open(struct store *store, struct job_record **records, size_t *count,
+    struct error *error) WARN_UNUSED;
+
+// Fill in the record's id (memory_free) and, where it is 0, created_at.
+bool event_add(struct store *store, const char *job, struct event_record *record,
+    struct error *error) WARN_UNUSED;
+bool checkpoint_add(struct store *store, const char *job, struct checkpoint_record *record,
+    struct error *error) WARN_UNUSED;
+
 void job_record_free(struct job_record *record);
 void job_list_free(struct job_record *records, size_t count);
 void event_list_free(struct event_record *records, size_t count);
@@ -131,6 +183,11 @@ bool model_resolve(struct store *store, const char *account, const char *name,
 // Base models, then the account's fine-tuned ones, newest first; checkpoints are not listed.
 bool model_list(struct store *store, const char *account, struct model_record **records,
     size_t *count, struct error *error) WARN_UNUSED;
+
+// Adds a fine-tuned model, or (`checkpoint`) one that is not listed. `base` is the id of its base model,
+// `adapter` a directory in the data directory, which the store owns from here on.
+bool model_add(struct store *store, const char *account, const char *id, const char *base,
+    const char *adapter, bool checkpoint, struct error *error) WARN_UNUSED;
 
 // Forgets a fine-tuned model and removes its adapter.
 bool model_delete(
