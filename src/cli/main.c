@@ -10,12 +10,15 @@ static const struct command {
     int (*run)(int count, char **words);
     const char *help;
 } commands[] = {
+    {"serve", command_serve, "answer OpenAI's API: files, fine-tuning jobs, models, chats"},
     {"train", command_train, "fine-tune a model on a JSONL file, without a server"},
     {"validate", command_validate, "check a training file: faults by line, or its counts"},
     {"chat", command_chat, "talk to a model in the terminal"},
     {"eval", command_eval, "the loss of a model on a file, and how many answers are right"},
     {"tokenize", command_tokenize, "token ids of a text or a chat"},
     {"bench", command_bench, "measure this machine, and training on it"},
+    {"models", command_models, "the models that are here"},
+    {"keys", command_keys, "make, list and revoke API keys"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},
 };

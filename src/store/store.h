@@ -169,6 +169,7 @@ void checkpoint_list_free(struct checkpoint_record *records, size_t count);
 
 struct model_record {
     char *id;        // canonical: "temper/mini-instruct", "ft:…", "ft:…:ckpt-step-<n>"
+    char *base;      // id of the base model: of a base model its own
     char *owner;     // "temper", an account, …
     char *directory; // of the base model
     char *adapter;   // directory of the adapter, NULL for a base model

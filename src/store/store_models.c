@@ -8,6 +8,7 @@
 void model_record_free(struct model_record *record)
 {
     memory_free(record->id);
+    memory_free(record->base);
     memory_free(record->owner);
     memory_free(record->directory);
     memory_free(record->adapter);
@@ -38,11 +39,12 @@ static bool base_record(
     memset(record, 0, sizeof *record);
     record->id = found->id;
     record->directory = found->path;
-    record->owner = owner_of(found->id);
+    record->base = memory_copy_string(record->id);
+    record->owner = owner_of(record->id);
     record->fine_tunable = true;
     record->created = stat(found->path, &status) == 0 ? (int64_t)status.st_mtime : 0;
     found->id = found->path = NULL;
-    if (record->owner)
+    if (record->owner && record->base)
         return true;
     model_record_free(record);
     return memory_error(error, "a model");
@@ -70,20 +72,19 @@ static bool list_base_models(struct store *store, struct model_record **records,
 // A row: id, account, base, adapter, created. A base model that is gone leaves directory NULL.
 static void read_record(struct sql *sql, struct model_record *record)
 {
-    char *base = sql_text(sql, 2);
     struct model_directory found = { 0 };
     struct error ignored;
     record->id = sql_text(sql, 0);
     record->owner = sql_text(sql, 1);
+    record->base = sql_text(sql, 2);
     record->adapter = sql_text(sql, 3);
     record->created = sql_integer(sql, 4);
     record->fine_tunable = record->fine_tuned = true;
-    if (base && model_directory_by_name(&found, base, sql->store->directory, &ignored)) {
+    if (record->base && model_directory_by_name(&found, record->base, sql->store->directory, &ignored)) {
         record->directory = found.path;
         found.path = NULL;
     }
     model_directory_free(&found);
-    memory_free(base);
 }
 
 bool model_add(struct store *store, const char *account, const char *id, const char *base,

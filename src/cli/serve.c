@@ -1,0 +1,133 @@
+// temper serve: opens the store, the supervisor, the engine and the server, and waits for SIGTERM.
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli/cli_options.h"
+#include "cli/commands.h"
+#include "generate/engine.h"
+#include "jobs/supervisor.h"
+#include "service/server.h"
+#include "service/service.h"
+#include "store/store.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FINISH_SECONDS = 20 }; // for the streams that run when the server is asked to end
+
+static const char *data = "./temper-data";
+static const char *address = "127.0.0.1:8080";
+static const char *port_file, *launcher;
+static long threads;
+
+static const struct cli_option options[] = {
+    {"--data", "DIR", CLI_TEXT, &data, "where everything is kept (./temper-data)"},
+    {"--listen", "HOST:PORT", CLI_TEXT, &address,
+        "where to answer; port 0 takes a free one (127.0.0.1:8080)"},
+    {"--port-file", "FILE", CLI_TEXT, &port_file, "write the port there once the server answers"},
+    {"--threads", "N", CLI_INTEGER, &threads, "cores for training and for answers (all)"},
+    {"--launcher", "COMMAND", CLI_TEXT, &launcher,
+        "put before the trainer's command, e.g. \"srun\""},
+};
+
+static const struct cli_syntax syntax = {
+    .usage = "temper serve [--data DIR] [--listen HOST:PORT] [--threads N] [--port-file FILE]",
+    .purpose =
+        "Answers OpenAI's API: files, fine-tuning jobs, models and chat completions. On a new\n"
+        "data directory it makes an API key and prints it, once. SIGTERM or Ctrl-C ends it;\n"
+        "a training job then running is taken up again by the next start.",
+    .example = "  temper serve --data /srv/temper --listen 0.0.0.0:8080",
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+};
+
+// What has been opened, in the order of opening.
+struct house {
+    struct store *store;
+    struct engine *engine;
+    struct supervisor *supervisor;
+    struct service service;
+    struct server *server;
+};
+
+// A new data directory has no key yet: makes one. The text (memory_free), NULL if there were keys.
+static bool make_first_key(struct store *store, char **key, struct error *error) {
+    size_t count;
+    *key = NULL;
+    if (!key_count(store, &count, error)) return false;
+    return count > 0 || key_create(store, "personal", "first key", key, error);
+}
+
+static bool write_port(const struct server *server, struct error *error) {
+    char text[16];
+    if (!port_file) return true;
+    const char *port = strrchr(server_address(server), ':') + 1;
+    int length = snprintf(text, sizeof text, "%s\n", port);
+    return file_write_atomic(port_file, text, (size_t)length, error);
+}
+
+static bool open_house(struct house *house, char **key, struct error *error) {
+    struct engine_options engine_options = {.threads = (int)threads};
+    struct server_options server_options = {.listen = address};
+    if (!store_open(&house->store, data, error) || !store_hold(house->store, error)) return false;
+    struct supervisor_options supervisor_options = {
+        .store = house->store,
+        .data = store_directory(house->store),
+        .launcher = launcher,
+        .threads = (int)threads,
+    };
+    if (!engine_open(&house->engine, &engine_options, error) ||
+        !supervisor_open(&house->supervisor, &supervisor_options, error))
+        return false;
+    house->service = (struct service){
+        house->store, house->supervisor, house->engine, store_directory(house->store)};
+    return server_open(&house->server, &server_options, &house->service, error) &&
+           make_first_key(house->store, key, error);
+}
+
+static void close_house(struct house *house) {
+    server_close(house->server, FINISH_SECONDS);
+    if (house->supervisor) supervisor_close(house->supervisor);
+    if (house->engine) engine_close(house->engine);
+    if (house->store) store_close(house->store);
+}
+
+static void greet(const struct house *house, const char *key) {
+    const char *where = server_address(house->server);
+    printf("temper " TEMPER_VERSION " answers at http://%s/v1 (data in %s)\n", where, data);
+    if (key)
+        printf("\nThis is the first API key. It is shown only once:\n\n    %s\n\n"
+               "    export TEMPER_BASE_URL=http://%s/v1 TEMPER_API_KEY=%s\n"
+               "    temper jobs create examples/json-generation.jsonl --watch\n\n",
+            key, where, key);
+    fflush(stdout);
+}
+
+// SIGTERM and SIGINT are waited for, here; no handler runs. All threads inherit the mask.
+static void block_signals(sigset_t *signals) {
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
+int command_serve(int count, char **words) {
+    struct error error = {0};
+    struct house house = {0};
+    sigset_t signals;
+    char *key = NULL;
+    int given, signal_number;
+    enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    block_signals(&signals);
+    bool good = open_house(&house, &key, &error);
+    if (good) greet(&house, key);
+    good = good && write_port(house.server, &error); // last: who waits for it finds all the rest
+    if (good) {
+        sigwait(&signals, &signal_number);
+        printf("ending\n");
+    }
+    memory_free(key);
+    close_house(&house);
+    if (port_file && good) remove(port_file);
+    return good ? CLI_SUCCESS : cli_fail(&error);
+}

@@ -1,0 +1,26 @@
+// The supervisor's end of a job directory (base/job_format.h): making it, and asking about it.
+#ifndef JOBS_JOB_DIRECTORY_H
+#define JOBS_JOB_DIRECTORY_H
+
+#include "store/store.h"
+#include <sys/types.h>
+
+// <data>/jobs/<id> into `path`, of FILE_PATH_SIZE bytes.
+bool job_directory_path(
+    struct store *store, const char *job, char *path, struct error *error) WARN_UNUSED;
+
+// Makes the directory with its spec.json and its own links to the training data, unless that was done
+// before. ERROR_NOT_FOUND or ERROR_INVALID where the files or the model are no longer there.
+bool job_directory_prepare(struct store *store, const struct job_record *job, int threads,
+    struct error *error) WARN_UNUSED;
+
+// Whether a trainer lives there, whoever started it.
+bool job_directory_is_held(const char *path);
+
+// Asks the trainer to end.
+bool job_directory_cancel(const char *path, struct error *error) WARN_UNUSED;
+
+// Removes what a job that has ended needs no longer: checkpoints and links to data.
+void job_directory_tidy(const char *path);
+
+#endif
