@@ -1,7 +1,7 @@
 # The commands of a newcomer and of a developer. CMake does the building; see CMakeLists.txt.
+comma := ,
 BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS ?= $(shell nproc)
-comma := ,
 
 .PHONY: all deps build demo test parity bench clean
 
@@ -11,9 +11,28 @@ deps:
 	@bash tools/install_dependencies.sh
 
 build: deps
-	@cmake -S . -B $(BUILD) $(if $(SANITIZE),-DSANITIZE="$(SANITIZE)") >$(BUILD).log 2>&1 || { mkdir -p $(BUILD); cat $(BUILD).log; exit 1; }
-	@rm -f $(BUILD).log
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) $(if $(SANITIZE),-DSANITIZE="$(SANITIZE)") >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }
 	@cmake --build $(BUILD) -j$(JOBS)
+
+# From a training file to a fine-tuned model that answers, through the API.
+demo: build
+	@python3 tools/demo.py --temper $(BUILD)/temper
+
+# All tests, or with SANITIZE=address,undefined (or thread) those in C.
+test: build
+	@$(if $(SANITIZE),,bash tools/install_dependencies.sh python3-venv nodejs npm)
+	@python3 tests/run.py --build $(BUILD) $(if $(SANITIZE),--only c)
+
+# Fresh random models against PyTorch, transformers and peft, in an environment of their own.
+parity: build
+	@bash tools/install_dependencies.sh python3-venv
+	@python3 tests/run.py --build $(BUILD) --only parity
+
+bench: build
+	@$(BUILD)/temper bench peak
+	@$(BUILD)/temper bench train --shape S
+	@$(BUILD)/temper bench train --shape M
 
 clean:
 	rm -rf build build-*

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Runs the suites of tests, each in its own way, and counts what they say.
+
+The last line is "N passed, N failed". Suites: c (unit tests and fuzz targets over their corpora), clients
+(the official OpenAI clients against the real binary), crash (kill -9 and restarts), parity (against PyTorch,
+transformers and peft; only when asked for).
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CASE = re.compile(r"^(?:\d+: )?\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$", re.M)
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed, failed, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+
+def say(text):
+    print(f"\n== {text}", flush=True)
+
+
+def run(command, **options):
+    """Runs a command, showing its output as it comes. Returns (status, output)."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace", **options)
+    lines = []
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        lines.append(line)
+    return process.wait(), "".join(lines)
+
+
+def suite_c(build, count):
+    say("C: unit tests, and fuzz targets over their corpora")
+    programs = subprocess.run(["ctest", "-N"], cwd=build, capture_output=True, text=True).stdout
+    names = re.findall(r"Test\s+#\d+: (\w+)", programs)
+    if not names:
+        print("no tests were built: is libcmocka-dev installed?")
+        count.add(0, 1)
+    for name in names:
+        arguments = [f"tests/fuzz/corpus/{name[5:]}"] if name.startswith("fuzz_") else []
+        process = subprocess.run([str(build / name), *arguments], cwd=ROOT, text=True, errors="replace",
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        cases = [kind for kind, _ in CASE.findall(process.stdout)]
+        failed = cases.count("FAILED")
+        if process.returncode and not failed:
+            failed = 1  # it crashed, or a sanitizer spoke
+        count.add(cases.count("OK") or (not cases and not failed), failed, cases.count("SKIPPED"))
+        print(f"{name}: {len(cases) or 1} cases{', FAILED' if failed else ''}", flush=True)
+        if failed:
+            print(process.stdout)
+        for line in process.stdout.splitlines():
+            if line.startswith("skipped:"):
+                print(f"  {line}")
+
+
+def environment(directory, packages):
+    """A virtual environment with these packages, made once. Returns its python."""
+    python = directory / "bin" / "python"
+    stamp = directory / "packages"
+    if not stamp.exists() or stamp.read_text() != "\n".join(packages):
+        print(f"installing {', '.join(packages)} into {directory}", flush=True)
+        shutil.rmtree(directory, ignore_errors=True)
+        venv.create(directory, with_pip=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
+                       check=True)
+        stamp.write_text("\n".join(packages))
+    return python
+
+
+def suite_python(python, folder, build, count):
+    status, output = run([str(python), "-m", "unittest", "discover", "-v", "-s", str(ROOT / folder), "-t",
+                          str(ROOT / "tests")], cwd=ROOT,
+                         env={**os.environ, "TEMPER": str(build / "temper"), "PYTHONDONTWRITEBYTECODE": "1"})
+    ran = re.search(r"^Ran (\d+) tests?", output, re.M)
+    bad = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", output))
+    skipped = sum(int(n) for n in re.findall(r"skipped=(\d+)", output))
+    total = int(ran.group(1)) if ran else 0
+    if status and not bad:
+        bad = 1
+    count.add(max(0, total - bad - skipped), bad, skipped)
+
+
+def suite_node(build, count):
+    folder = ROOT / "tests" / "clients" / "node"
+    copy = build / "node-client"
+    copy.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json", "test.mjs"):
+        shutil.copy(folder / name, copy / name)
+    installed = copy / "node_modules" / "openai"
+    if not installed.exists():
+        print("installing openai for node", flush=True)
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True)
+    status, output = run([sys.executable, "-m", "support.with_server", "node", "--test", "--test-reporter=tap",
+                          str(copy / "test.mjs")], cwd=ROOT / "tests",
+                         env={**os.environ, "TEMPER": str(build / "temper")})
+    passed = re.search(r"^# pass (\d+)", output, re.M)
+    failed = re.search(r"^# fail (\d+)", output, re.M)
+    bad = int(failed.group(1)) if failed else 1
+    count.add(int(passed.group(1)) if passed else 0, bad or (1 if status else 0))
+
+
+def suite_clients(build, count):
+    say("clients: openai-python")
+    python = environment(build / "venv-clients", ["openai==3.54.0"])
+    suite_python(python, "tests/clients", build, count)
+    say("clients: openai-node")
+    suite_node(build, count)
+
+
+def suite_crash(build, count):
+    say("crash: kill -9, restarts, threads")
+    suite_python(sys.executable, "tests/crash", build, count)
+
+
+def suite_parity(build, count):
+    say("parity: live, against PyTorch, transformers and peft")
+    given = os.environ.get("PARITY_PYTHON")
+    python = given or environment(build / "venv-parity", ["torch", "transformers", "peft", "safetensors"])
+    suite_python(python, "tests/parity", build, count)
+
+
+SUITES = {"c": suite_c, "clients": suite_clients, "crash": suite_crash, "parity": suite_parity}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", default="build", type=pathlib.Path)
+    parser.add_argument("--only", choices=SUITES, action="append")
+    given = parser.parse_args()
+    count = Count()
+    for name in given.only or ["c", "clients", "crash"]:
+        SUITES[name](given.build.resolve(), count)
+    if count.skipped:
+        print(f"\n{count.skipped} skipped (the reasons stand above)")
+    print(f"\n{count.passed} passed, {count.failed} failed")
+    return 1 if count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

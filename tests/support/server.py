@@ -1,0 +1,72 @@
+"""A real server with a data directory of its own, for tests. Standard library only."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TEMPER = os.environ.get("TEMPER", str(ROOT / "build" / "temper"))
+
+
+def wait_for(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} seconds for {what}")
+
+
+class Server:
+    """`with Server() as server:` has url, key and data; start and stop may be called again."""
+
+    def __init__(self, threads=1):
+        self.data = pathlib.Path(tempfile.mkdtemp(prefix="temper-test-"))
+        self.threads = threads
+        self.process = None
+        self.key = None
+        self.url = None
+
+    def __enter__(self):
+        self.start()
+        self.key = self.make_key()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+
+    def start(self):
+        port_file = self.data / "port"
+        port_file.unlink(missing_ok=True)
+        self.log = open(self.data / "server.log", "ab")
+        self.process = subprocess.Popen(
+            [TEMPER, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--port-file", str(port_file),
+             "--threads", str(self.threads)], stdout=self.log, stderr=self.log)
+        wait_for(lambda: port_file.exists() or self.process.poll() is not None, 30, "the server's port")
+        if self.process.poll() is not None:
+            raise AssertionError((self.data / "server.log").read_text(errors="replace"))
+        self.url = f"http://127.0.0.1:{port_file.read_text().strip()}/v1"
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            status = self.process.wait(30)
+        else:
+            status = self.process.returncode if self.process else 0
+        self.log.close()
+        return status
+
+    def make_key(self, account="personal"):
+        output = subprocess.run([TEMPER, "keys", "create", "--data", str(self.data), "--account", account, "--json"],
+                                check=True, capture_output=True, text=True).stdout
+        return json.loads(output)["key"]
+
+    def environment(self):
+        return {**os.environ, "OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": self.key,
+                "TEMPER_BASE_URL": self.url, "TEMPER_API_KEY": self.key}
