@@ -1,5 +1,6 @@
 # The commands of a newcomer and of a developer. CMake does the building; see CMakeLists.txt.
 comma := ,
+MAKEFLAGS += --no-print-directory
 BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS ?= $(shell nproc)
 
