@@ -62,6 +62,8 @@ static void test_chat_template_renders_expressions(void **state)
             "{\"y\": {}}", "False True True True" },
         { "{{ ' a b '.strip().split(' ') }}{{ 'a,b,,c'.split(',', 1)[1] }}", "{}",
             "['a', 'b']b,,c" },
+        { "[{{ s | trim }}][{{ s.rstrip() }}]", "{\"s\": \"\\u00a0\\u3000 a\\u200b\\u2009\\u00a0\"}",
+            "[a\xe2\x80\x8b][\xc2\xa0\xe3\x80\x80 a\xe2\x80\x8b]" },
         { "{{ 'x' in 'axb' }}{{ 'k' in m }}{{ 3 not in [1, 2] }}", "{\"m\": {\"k\": 1}}",
             "TrueTrueTrue" },
         { "{{ m | tojson }}", "{\"m\": {\"a\": [1, 2.0, null, \"\\\"é\\n\"]}}",

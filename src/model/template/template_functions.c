@@ -32,9 +32,29 @@ static bool need(struct run *run, const struct value *value, enum value_kind kin
         run, "%s cannot take %s", what, value ? value_kind_name(value) : "nothing");
 }
 
-static bool is_space(char byte)
+// Bytes of the whitespace character at `text`, 0 if there is none: those that Python's str.strip takes.
+static size_t space_length(const char *text, size_t left)
 {
-    return isspace((unsigned char)byte) != 0;
+    static const char *const wide[] = { "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\xa8",
+        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80" };
+    unsigned char first = left ? (unsigned char)*text : 'x';
+    if (isspace(first) || (first >= 0x1c && first <= 0x1f))
+        return 1;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (strlen(wide[i]) <= left && !memcmp(text, wide[i], strlen(wide[i])))
+            return strlen(wide[i]);
+    bool narrow = left >= 3 && !memcmp(text, "\xe2\x80", 2) // U+2000 … U+200A
+        && (unsigned char)text[2] >= 0x80 && (unsigned char)text[2] <= 0x8a;
+    return narrow ? 3 : 0;
+}
+
+// The same for the character that ends at `end`.
+static size_t space_length_before(const char *text, size_t end)
+{
+    for (size_t size = 1; size <= 3 && size <= end; size++)
+        if (space_length(text + end - size, size) == size)
+            return size;
+    return 0;
 }
 
 // ---- strings ----
@@ -51,13 +71,12 @@ static bool strip(struct run *run, const struct value *value, const struct argum
     const char *bytes = text.string.bytes;
     size_t from = 0, to = text.string.length;
     bool given = set && set->kind == VALUE_STRING;
-#define STRIPPED(byte) \
-    (given ? memchr(set->string.bytes, (byte), set->string.length) != NULL : is_space(byte))
-    while (left && from < to && STRIPPED(bytes[from]))
-        from++;
-    while (right && to > from && STRIPPED(bytes[to - 1]))
-        to--;
-#undef STRIPPED
+    for (size_t size = 1; left && size && from < to; from += size)
+        size = given ? memchr(set->string.bytes, bytes[from], set->string.length) != NULL
+                     : space_length(bytes + from, to - from);
+    for (size_t size = 1; right && size && to > from; to -= size)
+        size = given ? memchr(set->string.bytes, bytes[to - 1], set->string.length) != NULL
+                     : space_length_before(bytes + from, to - from);
     *result = value_slice_text(&text, from, to);
     return true;
 }
@@ -160,13 +179,13 @@ static bool split_words(struct run *run, const struct value *value, struct value
 {
     size_t length = value->string.length;
     for (size_t at = 0; at < length;) {
-        size_t from = at;
-        while (at < length && !is_space(value->string.bytes[at]))
+        size_t from = at, space = 0;
+        while (at < length && !(space = space_length(value->string.bytes + at, length - at)))
             at++;
         struct value word = value_slice_text(value, from, at);
         if (at > from && !value_append(&run->arena, result->list, &word, run->error))
             return false;
-        at++;
+        at += space;
     }
     return true;
 }
