@@ -15,6 +15,7 @@ import sys
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PARITY_PACKAGES = ["torch==2.13.0", "transformers==5.23.0", "peft==0.21.2", "safetensors==0.8.0"]
 CASE = re.compile(r"^(?:\d+: )?\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$", re.M)
 
 
@@ -129,7 +130,7 @@ def suite_crash(build, count):
 def suite_parity(build, count):
     say("parity: live, against PyTorch, transformers and peft")
     given = os.environ.get("PARITY_PYTHON")
-    python = given or environment(build / "venv-parity", ["torch", "transformers", "peft", "safetensors"])
+    python = given or environment(build / "venv-parity", PARITY_PACKAGES)
     suite_python(python, "tests/parity", build, count)
 
 
