@@ -105,12 +105,26 @@ static bool nothing_in(const json_t *value)
         || (json_is_array(value) && !json_array_size(value));
 }
 
+// Some ways to begin change the base weights, too: such an adapter is one over another model.
+static bool check_beginning(const json_t *config, struct error *error)
+{
+    static const char *const harmless[] = { "gaussian", "orthogonal", "eva" };
+    const json_t *value = json_object_get(config, "init_lora_weights");
+    if (!json_is_string(value))
+        return true;
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (!strcmp(json_string_value(value), harmless[i]))
+            return true;
+    return refuse(error, "init_lora_weights", value);
+}
+
 static bool check_config(const json_t *config, struct error *error)
 {
     static const char *const must_be_empty[] = { "use_rslora", "use_dora", "lora_bias",
         "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform",
         "layers_pattern", "fan_in_fan_out", "trainable_token_indices", "target_parameters",
-        "layer_replication", "exclude_modules" };
+        "layer_replication", "exclude_modules", "use_qalora", "use_bdlora", "alora_invocation_tokens",
+        "arrow_config", "kasa_config", "monteclora_config" };
     const char *type = json_string_value(json_object_get(config, "peft_type"));
     const char *bias = json_string_value(json_object_get(config, "bias"));
     if (!type || strcmp(type, "LORA"))
@@ -124,7 +138,7 @@ static bool check_config(const json_t *config, struct error *error)
         if (!nothing_in(value))
             return refuse(error, must_be_empty[i], value);
     }
-    return true;
+    return check_beginning(config, error);
 }
 
 static bool module_by_name(const char *name, unsigned *modules)

@@ -28,17 +28,24 @@ static bool is_type(const json_t *object, const char *name)
 
 // ---- GPT-2's alphabet of bytes ----
 
-// The printable bytes stand for themselves, the others for U+0100 and on, in order.
+// The printable bytes stand for themselves, the others for U+0100 and on, in order: 0 … 0x20, 0x7f … 0xa0, 0xad.
 static uint32_t byte_character(int byte)
 {
-    uint32_t extra = 256;
-    for (int i = 0; i <= byte; i++) {
-        bool printable = (i >= '!' && i <= '~') || (i >= 0xa1 && i <= 0xac) || i >= 0xae;
-        if (i == byte)
-            return printable ? (uint32_t)byte : extra;
-        extra += !printable;
-    }
-    return 0;
+    if (byte <= ' ')
+        return 256 + (uint32_t)byte;
+    if (byte >= 0x7f && byte <= 0xa0)
+        return 256 + 33 + (uint32_t)(byte - 0x7f);
+    return byte == 0xad ? 256 + 67 : (uint32_t)byte;
+}
+
+// The inverse; -1 for characters that stand for no byte.
+static int character_byte(uint32_t character)
+{
+    int byte = character < 256 ? (int)character
+        : character < 256 + 33 ? (int)character - 256
+        : character < 256 + 67 ? (int)character - 256 - 33 + 0x7f
+                               : 0xad;
+    return byte_character(byte) == character ? byte : -1;
 }
 
 static size_t put_character(char *text, uint32_t character)
@@ -56,18 +63,16 @@ bool byte_level_decode(const char *text, size_t length, char *bytes, size_t *dec
 {
     *decoded = 0;
     for (size_t at = 0; at < length;) {
-        char spelled[3];
-        int byte = 0;
-        size_t size = 0;
-        for (; byte < 256; byte++) {
-            size = put_character(spelled, byte_character(byte));
-            if (size <= length - at && !memcmp(spelled, text + at, size))
-                break;
+        uint32_t character = (uint8_t)text[at++];
+        if (character >= 0x80) {
+            if (character >> 5 != 6 || at == length)
+                return false;
+            character = (character & 0x1f) << 6 | ((uint8_t)text[at++] & 0x3f);
         }
-        if (byte == 256)
+        int byte = character_byte(character);
+        if (byte < 0)
             return false;
         bytes[(*decoded)++] = (char)byte;
-        at += size;
     }
     return true;
 }
@@ -147,11 +152,13 @@ static bool read_vocabulary(struct tokenizer *t, const json_t *model, struct err
     const char *text;
     if (!json_is_object(vocabulary) || !json_object_size(vocabulary))
         return error_set(error, ERROR_INVALID, "tokenizer.json: the model has no 'vocab'");
-    json_object_foreach(vocabulary, text, id)
-        if (!json_is_integer(id) || !set_token(t, text, json_integer_value(id), error))
-            return error->code ? false
-                               : error_set(error, ERROR_INVALID,
-                                     "tokenizer.json: the id of '%.100s' is not a number", text);
+    json_object_foreach(vocabulary, text, id) {
+        if (!json_is_integer(id))
+            return error_set(error, ERROR_INVALID,
+                "tokenizer.json: the id of '%.100s' is not a number", text);
+        if (!set_token(t, text, json_integer_value(id), error))
+            return false;
+    }
     return true;
 }
 

@@ -123,6 +123,21 @@ static void test_adapter_file_refuses_what_it_would_compute_wrongly(void **state
     expect_refused("{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4, \"target_modules\": "
                    "[\"x_proj\"]}",
         "x_proj");
+    static const char *const settings[] = { "\"use_rslora\": true", "\"bias\": \"all\"",
+        "\"rank_pattern\": {\"q_proj\": 4}", "\"alpha_pattern\": {\"q_proj\": 4}",
+        "\"modules_to_save\": [\"lm_head\"]", "\"fan_in_fan_out\": true",
+        "\"layers_to_transform\": [0]", "\"use_qalora\": true",
+        "\"alora_invocation_tokens\": [1, 2]", "\"init_lora_weights\": \"pissa\"",
+        "\"init_lora_weights\": \"olora\"", "\"lora_alpha\": 0", "\"lora_alpha\": -1" };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        char text[512], name[64];
+        snprintf(text, sizeof text,
+            "{\"peft_type\": \"LORA\", \"r\": 2, %s%s, \"target_modules\": [\"q_proj\"]}",
+            strstr(settings[i], "lora_alpha") ? "" : "\"lora_alpha\": 4, ", settings[i]);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(settings[i] + 1, "\""), settings[i] + 1);
+        expect_refused(text, strstr(name, "alpha") && !strstr(name, "_pattern") ? "alpha" : name);
+    }
+    expect_refused("{\"peft_type\": \"LORA\", \"r\": 2, \"target_modules\": [\"q_proj\"]}", "alpha");
 }
 
 static void test_model_config_refuses_by_name_what_it_does_not_compute(void **state)
