@@ -39,6 +39,7 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+        self.end_trainers()
         shutil.rmtree(self.data, ignore_errors=True)
 
     def start(self):
@@ -61,6 +62,14 @@ class Server:
             status = self.process.returncode if self.process else 0
         self.log.close()
         return status
+
+    def end_trainers(self):
+        """Trainers outlive their server: a test that failed must not leave one behind."""
+        for lock in self.data.glob("jobs/*/lock"):
+            text = lock.read_text().strip()
+            command = pathlib.Path(f"/proc/{text}/cmdline")
+            if text and command.exists() and str(self.data) in command.read_text():
+                os.kill(int(text), signal.SIGKILL)
 
     def make_key(self, account="personal"):
         output = subprocess.run([TEMPER, "keys", "create", "--data", str(self.data), "--account", account, "--json"],
