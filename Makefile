@@ -22,7 +22,7 @@ demo: build
 
 # All tests, or with SANITIZE=address,undefined (or thread) those in C.
 test: build
-	@$(if $(SANITIZE),,bash tools/install_dependencies.sh python3-venv nodejs npm)
+	@$(if $(SANITIZE),,bash tools/install_dependencies.sh python3-venv node:nodejs npm:npm)
 	@python3 tests/run.py --build $(BUILD) $(if $(SANITIZE),--only c)
 
 # Fresh random models against PyTorch, transformers and peft, in an environment of their own.

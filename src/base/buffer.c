@@ -31,7 +31,8 @@ static bool buffer_reserve(struct buffer *buffer, size_t more) {
     size_t needed = buffer->length + more + 1;
     if (needed <= buffer->capacity) return true;
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
-    while (capacity < needed) capacity += capacity / 2 + 1;
+    while (capacity < needed)
+        capacity += capacity / 2 + 1;
     char *data = memory_resize(buffer->data, capacity, 1);
     if (!data) {
         buffer->failed = true;
@@ -91,8 +92,8 @@ char *buffer_take(struct buffer *buffer) {
 bool buffer_ok(const struct buffer *buffer, const char *what, struct error *error) {
     if (!buffer->failed) return true;
     if (buffer->length + 1 >= buffer->maximum || buffer->maximum - buffer->length < 4096) {
-        return error_set(error, ERROR_INVALID, "%s is longer than the %zu bytes allowed", what,
-            buffer->maximum);
+        return error_set(
+            error, ERROR_INVALID, "%s is longer than the %zu bytes allowed", what, buffer->maximum);
     }
     return memory_error(error, what);
 }

@@ -15,7 +15,7 @@ struct buffer {
 };
 
 void buffer_init(struct buffer *buffer, size_t maximum);
-void buffer_free(struct buffer *buffer); // also of a buffer that failed; leaves it empty
+void buffer_free(struct buffer *buffer);  // also of a buffer that failed; leaves it empty
 void buffer_clear(struct buffer *buffer); // keeps the memory; forgets a failure
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void error_write(struct error *error, enum error_code code, const char *format,
-    va_list arguments) {
+static void error_write(
+    struct error *error, enum error_code code, const char *format, va_list arguments) {
     error->code = code;
     vsnprintf(error->message, sizeof error->message, format, arguments);
     utf8_repair(error->message); // a text may have been cut, or quoted from a file
@@ -49,8 +49,8 @@ bool error_prefix(struct error *error, const char *format, ...) {
         vsnprintf(prefix, sizeof prefix, format, arguments);
         va_end(arguments);
         snprintf(whole, sizeof whole, "%s: %s", prefix, error->message);
-        snprintf(error->message, sizeof error->message, "%.*s",
-            (int)sizeof error->message - 1, whole);
+        snprintf(
+            error->message, sizeof error->message, "%.*s", (int)sizeof error->message - 1, whole);
         utf8_repair(error->message);
     }
     return false;

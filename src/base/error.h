@@ -1,9 +1,9 @@
 // Errors are values: a code and a message that its reader can act on (what, where, what to do).
 //
-// A function that can fail returns bool and takes a `struct error *` as its last parameter. On failure
-// it returns false and the error is set; on success the error is untouched. error_set() is the only
-// place where errors are born: one breakpoint there sees them all. It returns false, so that
-// `return error_set(error, …)` reads as what it does.
+// A function that can fail returns bool and takes a `struct error *` as its last parameter. On
+// failure it returns false and the error is set; on success the error is untouched. error_set() is
+// the only place where errors are born: one breakpoint there sees them all. It returns false, so
+// that `return error_set(error, …)` reads as what it does.
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
@@ -27,7 +27,7 @@ struct error {
 };
 
 #define WARN_UNUSED __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format_index, first_argument) \
+#define PRINTF_LIKE(format_index, first_argument)                                                  \
     __attribute__((format(printf, format_index, first_argument)))
 
 // Sets `error` (may be NULL) and returns false.

@@ -18,8 +18,8 @@ bool file_map_open(struct file_map *map, const char *path, struct error *error) 
     *map = (struct file_map){0};
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
-        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO,
-            "cannot open %s", path);
+        return error_set_errno(
+            error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot open %s", path);
     }
     struct stat status;
     bool ok = fstat(descriptor, &status) == 0;
@@ -44,12 +44,12 @@ void file_map_close(struct file_map *map) {
     *map = (struct file_map){0};
 }
 
-bool file_read(const char *path, size_t maximum, char **bytes, size_t *length,
-    struct error *error) {
+bool file_read(
+    const char *path, size_t maximum, char **bytes, size_t *length, struct error *error) {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
-        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO,
-            "cannot open %s", path);
+        return error_set_errno(
+            error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot open %s", path);
     }
     char *data = NULL;
     bool ok = false;
@@ -174,8 +174,8 @@ bool file_is_directory(const char *path) {
 bool file_size(const char *path, uint64_t *size, struct error *error) {
     struct stat status;
     if (stat(path, &status) != 0) {
-        return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO,
-            "cannot examine %s", path);
+        return error_set_errno(
+            error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot examine %s", path);
     }
     *size = (uint64_t)status.st_size;
     return true;
@@ -214,12 +214,12 @@ bool file_remove_tree(const char *path, struct error *error) {
     return true;
 }
 
-bool file_path(char *path, size_t size, struct error *error, const char *directory,
-    const char *name) {
+bool file_path(
+    char *path, size_t size, struct error *error, const char *directory, const char *name) {
     int length = snprintf(path, size, "%s/%s", directory, name);
     if (length < 0 || (size_t)length >= size) {
-        return error_set(error, ERROR_INVALID, "the path %.100s…/%.100s is too long", directory,
-            name);
+        return error_set(
+            error, ERROR_INVALID, "the path %.100s…/%.100s is too long", directory, name);
     }
     return true;
 }

@@ -36,12 +36,12 @@ static void log_write(enum log_level level, const char *format, va_list argument
     if (write(STDERR_FILENO, line, used) < 0) return;
 }
 
-#define LOG_FUNCTION(name, level)            \
-    void name(const char *format, ...) {     \
-        va_list arguments;                   \
-        va_start(arguments, format);         \
-        log_write(level, format, arguments); \
-        va_end(arguments);                   \
+#define LOG_FUNCTION(name, level)                                                                  \
+    void name(const char *format, ...) {                                                           \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        log_write(level, format, arguments);                                                       \
+        va_end(arguments);                                                                         \
     }
 
 LOG_FUNCTION(log_debug, LOG_DEBUG)

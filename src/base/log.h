@@ -1,6 +1,6 @@
-// Log lines for operators, on standard error: "2026-01-31T12:00:00Z info  text". One call, one line, one
-// write, so that lines of several threads and processes do not mix. Control characters in the text are
-// shown escaped: a client's words cannot forge a line.
+// Log lines for operators, on standard error: "2026-01-31T12:00:00Z info  text". One call, one
+// line, one write, so that lines of several threads and processes do not mix. Control characters in
+// the text are shown escaped: a client's words cannot forge a line.
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

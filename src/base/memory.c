@@ -118,7 +118,8 @@ uint64_t memory_available(void) {
         char line[256];
         unsigned long long kibibytes;
         while (fgets(line, sizeof line, file)) {
-            if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) available = kibibytes * 1024;
+            if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1)
+                available = kibibytes * 1024;
         }
         fclose(file);
     }

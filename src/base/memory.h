@@ -1,7 +1,7 @@
 // The one door to the heap. Sizes are checked for overflow; a size of zero gives a unique pointer.
 //
-// Every allocation is counted, so that a test can make the N-th one fail (memory_fail_at) and see that
-// nothing leaks and nothing is lost.
+// Every allocation is counted, so that a test can make the N-th one fail (memory_fail_at) and see
+// that nothing leaks and nothing is lost.
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -11,11 +11,11 @@
 
 // Each returns NULL when memory is short. Free with memory_free (NULL is allowed).
 void *memory_alloc(size_t size) WARN_UNUSED;
-void *memory_alloc_array(size_t count, size_t size) WARN_UNUSED;       // not cleared
-void *memory_alloc_zeroed(size_t count, size_t size) WARN_UNUSED;      // cleared
+void *memory_alloc_array(size_t count, size_t size) WARN_UNUSED;           // not cleared
+void *memory_alloc_zeroed(size_t count, size_t size) WARN_UNUSED;          // cleared
 void *memory_resize(void *pointer, size_t count, size_t size) WARN_UNUSED; // as realloc
 char *memory_copy_string(const char *text) WARN_UNUSED;
-char *memory_copy_bytes(const char *bytes, size_t length) WARN_UNUSED; // adds a NUL
+char *memory_copy_bytes(const char *bytes, size_t length) WARN_UNUSED;      // adds a NUL
 char *memory_format(const char *format, ...) PRINTF_LIKE(1, 2) WARN_UNUSED; // asprintf
 void memory_free(void *pointer);
 

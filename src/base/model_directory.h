@@ -1,7 +1,8 @@
-// Where base models are: directories in Hugging Face's layout (config.json, tokenizer.json, safetensors),
-// found by name. The places, in order: $TEMPER_MODELS_DIR, DATA/models, and beside the program
-// ../models and ../share/temper/models. PLACE/name and PLACE/owner/name are both models; their id is
-// "name" or "owner/name". The built-in model mini-instruct is "temper/mini-instruct".
+// Where base models are: directories in Hugging Face's layout (config.json, tokenizer.json,
+// safetensors), found by name. The places, in order: $TEMPER_MODELS_DIR, DATA/models, and beside
+// the program
+// ../models and ../share/temper/models. PLACE/name and PLACE/owner/name are both models; their id
+// is "name" or "owner/name". The built-in model mini-instruct is "temper/mini-instruct".
 #ifndef BASE_MODEL_DIRECTORY_H
 #define BASE_MODEL_DIRECTORY_H
 
@@ -16,9 +17,9 @@ struct model_directory {
     char *path; // absolute
 };
 
-// Finds a model by its id, an alias of the built-in one ("mini-instruct", "temper-mini"), or the path of a
-// directory (then the id is that of the place it lies in, or the path). `data` may be NULL.
-// ERROR_NOT_FOUND says where was looked.
+// Finds a model by its id, an alias of the built-in one ("mini-instruct", "temper-mini"), or the
+// path of a directory (then the id is that of the place it lies in, or the path). `data` may be
+// NULL. ERROR_NOT_FOUND says where was looked.
 bool model_directory_find(struct model_directory *found, const char *name, const char *data,
     struct error *error) WARN_UNUSED;
 void model_directory_free(struct model_directory *directory);

@@ -27,7 +27,8 @@ void progress_start(struct progress *progress, const char *title, uint64_t total
 static void draw_bar(const struct progress *progress, uint64_t done, const char *note) {
     char bar[BAR_WIDTH + 1];
     int filled = (int)(done * BAR_WIDTH / progress->total);
-    for (int i = 0; i < BAR_WIDTH; i++) bar[i] = i < filled ? '#' : '.';
+    for (int i = 0; i < BAR_WIDTH; i++)
+        bar[i] = i < filled ? '#' : '.';
     bar[BAR_WIDTH] = 0;
     double elapsed = progress_clock() - progress->started;
     double left = done ? elapsed * (double)(progress->total - done) / (double)done : 0;

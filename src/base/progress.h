@@ -9,9 +9,9 @@
 struct progress {
     const char *title; // borrowed
     uint64_t total;
-    double started;   // seconds, monotonic
-    double drawn;     // when last drawn
-    int tenth;        // last tenth told in plain lines
+    double started; // seconds, monotonic
+    double drawn;   // when last drawn
+    int tenth;      // last tenth told in plain lines
     bool terminal;
     bool quiet;
 };

@@ -32,7 +32,8 @@ uint64_t random_below(uint64_t seed, uint64_t stream, uint64_t counter, uint64_t
 }
 
 void random_permutation(uint64_t seed, uint64_t stream, uint32_t *order, size_t count) {
-    for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
     for (size_t i = count; i > 1; i--) {
         size_t j = random_below(seed, stream, i, i);
         uint32_t kept = order[i - 1];

@@ -1,5 +1,6 @@
-// Random numbers that are functions, not streams: random_bits(seed, stream, counter) is the same number
-// in every run, in any order, on any number of threads. A resumed run therefore needs no saved state.
+// Random numbers that are functions, not streams: random_bits(seed, stream, counter) is the same
+// number in every run, in any order, on any number of threads. A resumed run therefore needs no
+// saved state.
 //
 // The mixing is that of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
 // Generators", OOPSLA 2014), applied to each word in turn. Not for secrets: those come from

@@ -47,7 +47,8 @@ static void *worker_main(void *argument) {
     uint64_t seen = 0;
     for (;;) {
         int spins = SPINS;
-        while (atomic_load_explicit(&pool->generation, memory_order_acquire) == seen && spins-- > 0) {
+        while (
+            atomic_load_explicit(&pool->generation, memory_order_acquire) == seen && spins-- > 0) {
             relax();
         }
         pthread_mutex_lock(&pool->mutex);
@@ -101,7 +102,8 @@ void thread_pool_free(struct thread_pool *pool) {
     atomic_fetch_add(&pool->generation, 1);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
-    for (int i = 0; i < pool->started; i++) pthread_join(pool->workers[i], NULL);
+    for (int i = 0; i < pool->started; i++)
+        pthread_join(pool->workers[i], NULL);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
     memory_free(pool->workers);
@@ -115,7 +117,8 @@ int thread_pool_threads(const struct thread_pool *pool) {
 void thread_pool_run(struct thread_pool *pool, size_t count, thread_pool_task task, void *context) {
     if (count == 0) return;
     if (pool->threads == 1 || count == 1) {
-        for (size_t i = 0; i < count; i++) task(context, i, 0);
+        for (size_t i = 0; i < count; i++)
+            task(context, i, 0);
         return;
     }
     pool->task = task;

@@ -15,21 +15,22 @@ static long max_tokens, threads, seed = -1;
 static bool as_json;
 
 static const struct cli_option options[] = {
-    { "--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)" },
-    { "--adapter", "DIR", CLI_TEXT, &adapter, "answer with this adapter" },
-    { "--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too" },
-    { "--system", "TEXT", CLI_TEXT, &system_text, "what stands before the chat" },
-    { "--temperature", "X", CLI_REAL, &temperature, "0 takes the likeliest token, always (0)" },
-    { "--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)" },
-    { "--seed", "N", CLI_INTEGER, &seed, "makes a temperature above 0 repeatable" },
-    { "--threads", "N", CLI_INTEGER, &threads, "cores (all)" },
-    { "--json", NULL, CLI_FLAG, &as_json, "print the answer as JSON, with the counts of tokens" },
+    {"--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)"},
+    {"--adapter", "DIR", CLI_TEXT, &adapter, "answer with this adapter"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--system", "TEXT", CLI_TEXT, &system_text, "what stands before the chat"},
+    {"--temperature", "X", CLI_REAL, &temperature, "0 takes the likeliest token, always (0)"},
+    {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},
+    {"--seed", "N", CLI_INTEGER, &seed, "makes a temperature above 0 repeatable"},
+    {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print the answer as JSON, with the counts of tokens"},
 };
 
 static const struct cli_syntax syntax = {
     .usage = "temper chat [--model M] [--adapter DIR] [--system TEXT] [PROMPT]",
-    .purpose = "Answers PROMPT, or, without one, each line of standard input, keeping the chat so far.\n"
-               "An empty line begins a new chat.",
+    .purpose =
+        "Answers PROMPT, or, without one, each line of standard input, keeping the chat so far.\n"
+        "An empty line begins a new chat.",
     .example = "  temper chat 'What is the capital of France?'\n"
                "  temper chat --adapter /tmp/json-adapter --system 'Answer in JSON.'",
     .options = options,
@@ -37,8 +38,7 @@ static const struct cli_syntax syntax = {
     .most = 1,
 };
 
-static json_t *new_chat(void)
-{
+static json_t *new_chat(void) {
     json_t *messages = json_array();
     if (system_text)
         json_array_append_new(
@@ -47,19 +47,16 @@ static json_t *new_chat(void)
 }
 
 static bool add_message(
-    json_t *messages, const char *role, const char *text, size_t length, struct error *error)
-{
+    json_t *messages, const char *role, const char *text, size_t length, struct error *error) {
     json_t *content = json_stringn(text, length);
-    if (!content)
-        return error_set(error, ERROR_INVALID, "the text is not UTF-8");
+    if (!content) return error_set(error, ERROR_INVALID, "the text is not UTF-8");
     return !json_array_append_new(
-               messages, json_pack("{s:s, s:o}", "role", role, "content", content))
-        || memory_error(error, "a message");
+               messages, json_pack("{s:s, s:o}", "role", role, "content", content)) ||
+           memory_error(error, "a message");
 }
 
-static void print_json(const struct answer *answer)
-{
-    static const char *const reasons[] = { "stop", "length", "cancelled", "failed" };
+static void print_json(const struct answer *answer) {
+    static const char *const reasons[] = {"stop", "length", "cancelled", "failed"};
     json_t *root = json_pack("{s:s, s:s, s:I, s:I}", "answer", buffer_text(&answer->text),
         "finish_reason", reasons[answer->result.reason], "prompt_tokens",
         (json_int_t)answer->result.prompt_tokens, "completion_tokens",
@@ -71,8 +68,7 @@ static void print_json(const struct answer *answer)
 }
 
 static bool answer_chat(
-    struct engine *engine, const char *directory, json_t *messages, struct error *error)
-{
+    struct engine *engine, const char *directory, json_t *messages, struct error *error) {
     struct answer answer;
     answer_init(&answer);
     answer.print = !as_json;
@@ -83,8 +79,9 @@ static bool answer_chat(
     answer.request.maximum_tokens = max_tokens;
     answer.request.has_seed = seed >= 0;
     answer.request.seed = (uint64_t)seed;
-    bool ok = answer_begin(&answer, engine, error) && answer_wait(&answer, error)
-        && add_message(messages, "assistant", buffer_text(&answer.text), answer.text.length, error);
+    bool ok =
+        answer_begin(&answer, engine, error) && answer_wait(&answer, error) &&
+        add_message(messages, "assistant", buffer_text(&answer.text), answer.text.length, error);
     if (ok && as_json)
         print_json(&answer);
     else if (ok)
@@ -93,8 +90,7 @@ static bool answer_chat(
     return ok;
 }
 
-static bool converse(struct engine *engine, const char *directory, struct error *error)
-{
+static bool converse(struct engine *engine, const char *directory, struct error *error) {
     char *line = NULL;
     size_t capacity = 0;
     bool ok = true, terminal = isatty(STDIN_FILENO);
@@ -105,8 +101,7 @@ static bool converse(struct engine *engine, const char *directory, struct error 
             fflush(stdout);
         }
         ssize_t length = getline(&line, &capacity, stdin);
-        if (length < 0)
-            break;
+        if (length < 0) break;
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
             length--;
         if (!length) {
@@ -114,40 +109,36 @@ static bool converse(struct engine *engine, const char *directory, struct error 
             messages = new_chat();
             continue;
         }
-        ok = add_message(messages, "user", line, (size_t)length, error)
-            && answer_chat(engine, directory, messages, error);
+        ok = add_message(messages, "user", line, (size_t)length, error) &&
+             answer_chat(engine, directory, messages, error);
     }
-    if (terminal)
-        printf("\n");
+    if (terminal) printf("\n");
     free(line);
     json_decref(messages);
     return ok;
 }
 
 static bool once(
-    struct engine *engine, const char *directory, const char *prompt, struct error *error)
-{
+    struct engine *engine, const char *directory, const char *prompt, struct error *error) {
     json_t *messages = new_chat();
-    bool ok = add_message(messages, "user", prompt, strlen(prompt), error)
-        && answer_chat(engine, directory, messages, error);
+    bool ok = add_message(messages, "user", prompt, strlen(prompt), error) &&
+              answer_chat(engine, directory, messages, error);
     json_decref(messages);
     return ok;
 }
 
-int command_chat(int count, char **words)
-{
-    struct error error = { 0 };
+int command_chat(int count, char **words) {
+    struct error error = {0};
     struct engine *engine = NULL;
-    struct model_directory found = { 0 };
+    struct model_directory found = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
-    if (outcome != CLI_RUN)
-        return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
-    struct engine_options engine_options = { (int)threads };
-    bool ok = model_directory_find(&found, model, data, &error)
-        && engine_open(&engine, &engine_options, &error)
-        && (given ? once(engine, found.path, words[0], &error)
-                  : converse(engine, found.path, &error));
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    struct engine_options engine_options = {(int)threads};
+    bool ok =
+        model_directory_find(&found, model, data, &error) &&
+        engine_open(&engine, &engine_options, &error) &&
+        (given ? once(engine, found.path, words[0], &error) : converse(engine, found.path, &error));
     engine_close(engine);
     model_directory_free(&found);
     return ok ? CLI_SUCCESS : cli_fail(&error);

@@ -1,5 +1,5 @@
-// temper eval: how well a model, with or without an adapter, answers the chats of a file. The loss is that
-// of training: the mean over the trained tokens.
+// temper eval: how well a model, with or without an adapter, answers the chats of a file. The loss
+// is that of training: the mean over the trained tokens.
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/model_directory.h"
@@ -23,20 +23,22 @@ static long max_tokens, threads;
 static bool as_json, generate;
 
 static const struct cli_option options[] = {
-    { "--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)" },
-    { "--adapter", "DIR", CLI_TEXT, &adapter, "with this adapter" },
-    { "--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too" },
-    { "--generate", NULL, CLI_FLAG, &generate,
-        "also answer each chat (greedily), and count the answers that are exactly right" },
-    { "--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)" },
-    { "--threads", "N", CLI_INTEGER, &threads, "cores (all)" },
-    { "--json", NULL, CLI_FLAG, &as_json, "print JSON, with each example's own numbers" },
+    {"--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)"},
+    {"--adapter", "DIR", CLI_TEXT, &adapter, "with this adapter"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--generate", NULL, CLI_FLAG, &generate,
+        "also answer each chat (greedily), and count the answers that are exactly right"},
+    {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},
+    {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print JSON, with each example's own numbers"},
 };
 
 static const struct cli_syntax syntax = {
     .usage = "temper eval DATA.jsonl [--model M] [--adapter DIR] [--generate] [--json]",
-    .purpose = "The loss over the tokens of the answers in a file of chats, for each example and for all.",
-    .example = "  temper eval examples/json-generation-heldout.jsonl --adapter /tmp/json-adapter --generate",
+    .purpose =
+        "The loss over the tokens of the answers in a file of chats, for each example and for all.",
+    .example = "  temper eval examples/json-generation-heldout.jsonl --adapter /tmp/json-adapter "
+               "--generate",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least = 1,
@@ -60,39 +62,33 @@ struct evaluation {
 
 // ---- loss ----
 
-static bool load(struct evaluation *e, struct compute *compute, struct error *error)
-{
+static bool load(struct evaluation *e, struct compute *compute, struct error *error) {
     struct chat_format *format;
     struct model_config config;
     struct dataset_faults faults;
-    if (!model_config_load(&config, e->model.path, error)
-        || !chat_format_open(&format, e->model.path, error))
+    if (!model_config_load(&config, e->model.path, error) ||
+        !chat_format_open(&format, e->model.path, error))
         return false;
-    struct dataset_options rules = { .context_length = config.context_length,
-        .minimum_examples = 1 };
-    bool ok = dataset_load(
-        &e->dataset, e->file, format, &rules, compute_pool(compute), &faults, error);
+    struct dataset_options rules = {.context_length = config.context_length, .minimum_examples = 1};
+    bool ok =
+        dataset_load(&e->dataset, e->file, format, &rules, compute_pool(compute), &faults, error);
     chat_format_close(format);
-    if (ok)
-        e->rows = memory_alloc_zeroed(e->dataset->example_count, sizeof *e->rows);
+    if (ok) e->rows = memory_alloc_zeroed(e->dataset->example_count, sizeof *e->rows);
     return ok && (e->rows || memory_error(error, "an evaluation"));
 }
 
 static bool measure_all(
-    struct evaluation *e, struct training *training, size_t longest, struct error *error)
-{
+    struct evaluation *e, struct training *training, size_t longest, struct error *error) {
     struct packer packer;
     struct progress progress;
-    if (!packer_create(&packer, longest, error))
-        return false;
+    if (!packer_create(&packer, longest, error)) return false;
     progress_start(&progress, "loss", e->dataset->example_count, false);
     for (size_t i = 0; i < e->dataset->example_count; i++) {
         uint32_t order = (uint32_t)i;
         struct training_batch batch;
-        struct training_result result = { 0 };
+        struct training_result result = {0};
         packer_fill(&packer, e->dataset, &order, 1, 1, &batch);
-        if (batch.rows)
-            training_evaluate(training, &batch, &result, NULL);
+        if (batch.rows) training_evaluate(training, &batch, &result, NULL);
         e->rows[i].loss = result.loss;
         e->rows[i].tokens = result.supervised;
         progress_update(&progress, i + 1, NULL);
@@ -102,18 +98,17 @@ static bool measure_all(
     return true;
 }
 
-static bool measure(struct evaluation *e, struct error *error)
-{
+static bool measure(struct evaluation *e, struct error *error) {
     struct compute *compute = NULL;
     struct transformer *transformer = NULL;
     struct training *training = NULL;
     struct lora *lora = NULL;
-    bool ok = compute_create(&compute, (int)threads, COMPUTE_AUTO, error)
-        && load(e, compute, error) && transformer_open(&transformer, e->model.path, error)
-        && (adapter ? adapter_file_load(&lora, transformer_config(transformer), adapter, error)
-                    : lora_create(&lora, transformer_config(transformer), 1, 1, 1, 0, error))
-        && training_create(&training, transformer, compute, e->dataset->longest, lora, error)
-        && measure_all(e, training, e->dataset->longest, error);
+    bool ok = compute_create(&compute, (int)threads, COMPUTE_AUTO, error) &&
+              load(e, compute, error) && transformer_open(&transformer, e->model.path, error) &&
+              (adapter ? adapter_file_load(&lora, transformer_config(transformer), adapter, error)
+                       : lora_create(&lora, transformer_config(transformer), 1, 1, 1, 0, error)) &&
+              training_create(&training, transformer, compute, e->dataset->longest, lora, error) &&
+              measure_all(e, training, e->dataset->longest, error);
     training_free(training);
     lora_free(lora);
     transformer_close(transformer);
@@ -125,22 +120,20 @@ static bool measure(struct evaluation *e, struct error *error)
 
 // The chat of an example up to its last answer, which goes to *wanted (borrowed). NULL on failure.
 static json_t *question_of(
-    const char *text, size_t length, const char **wanted, json_t **keep, struct error *error)
-{
+    const char *text, size_t length, const char **wanted, json_t **keep, struct error *error) {
     json_error_t fault;
     *keep = json_loadb(text, length, 0, &fault);
     json_t *messages = json_object_get(*keep, "messages"), *question = json_array();
     size_t last = json_array_size(messages);
-    while (last > 0
-        && strcmp(json_string_value(json_object_get(json_array_get(messages, last - 1), "role")),
-            "assistant"))
+    while (last > 0 &&
+           strcmp(json_string_value(json_object_get(json_array_get(messages, last - 1), "role")),
+               "assistant"))
         last--;
     for (size_t i = 0; i + 1 < last; i++)
         json_array_append(question, json_array_get(messages, i));
     *wanted = json_string_value(
         json_object_get(json_array_get(messages, last ? last - 1 : 0), "content"));
-    if (*wanted && last)
-        return question;
+    if (*wanted && last) return question;
     error_set(error, ERROR_INVALID, "an example has no answer that is a plain text");
     json_decref(question);
     return NULL;
@@ -153,13 +146,11 @@ struct question {
 };
 
 static bool ask(struct question *question, struct evaluation *e, struct engine *engine,
-    const char *line, size_t length, struct error *error)
-{
+    const char *line, size_t length, struct error *error) {
     answer_init(&question->answer);
     question->row = NULL;
     question->messages = question_of(line, length, &question->wanted, &question->row, error);
-    if (!question->messages)
-        return false;
+    if (!question->messages) return false;
     question->answer.request.model = e->model.path;
     question->answer.request.adapter = adapter;
     question->answer.request.messages = question->messages;
@@ -167,38 +158,32 @@ static bool ask(struct question *question, struct evaluation *e, struct engine *
     return answer_begin(&question->answer, engine, error);
 }
 
-static bool take(struct question *question, struct row *row, struct error *error)
-{
-    if (!answer_wait(&question->answer, error))
-        return false;
+static bool take(struct question *question, struct row *row, struct error *error) {
+    if (!answer_wait(&question->answer, error)) return false;
     row->answer = memory_copy_string(buffer_text(&question->answer.text));
     row->exact = row->answer && !strcmp(row->answer, question->wanted);
     return row->answer || memory_error(error, "an answer");
 }
 
-static void forget(struct question *question)
-{
+static void forget(struct question *question) {
     answer_free(&question->answer);
     json_decref(question->messages);
     json_decref(question->row);
 }
 
 // The start of the next line that says something; NULL at the end.
-static const char *next_line(const char **at, const char *end, size_t *length)
-{
+static const char *next_line(const char **at, const char *end, size_t *length) {
     while (*at < end) {
         const char *line = *at, *newline = memchr(line, '\n', (size_t)(end - line));
         *at = newline ? newline + 1 : end;
         *length = (size_t)((newline ? newline : end) - line);
-        if (strspn(line, " \t\r\n") < *length)
-            return line;
+        if (strspn(line, " \t\r\n") < *length) return line;
     }
     return NULL;
 }
 
 static bool answer_some(struct evaluation *e, struct engine *engine, const char **at,
-    const char *end, size_t first, size_t count, struct error *error)
-{
+    const char *end, size_t first, size_t count, struct error *error) {
     struct question questions[AT_ONCE];
     size_t asked = 0;
     bool ok = true;
@@ -210,22 +195,19 @@ static bool answer_some(struct evaluation *e, struct engine *engine, const char 
     for (size_t i = 0; i < asked; i++) {
         bool begun = questions[i].answer.ticket != 0;
         struct error ignored;
-        if (begun && !take(&questions[i], &e->rows[first + i], ok ? error : &ignored))
-            ok = false;
+        if (begun && !take(&questions[i], &e->rows[first + i], ok ? error : &ignored)) ok = false;
         forget(&questions[i]);
     }
     return ok;
 }
 
-static bool answer_all(struct evaluation *e, struct error *error)
-{
-    struct engine_options engine_options = { (int)threads };
+static bool answer_all(struct evaluation *e, struct error *error) {
+    struct engine_options engine_options = {(int)threads};
     struct engine *engine;
     struct progress progress;
     char *text;
     size_t length, count = e->dataset->example_count;
-    if (!file_read(e->file, MAX_DATA, &text, &length, error))
-        return false;
+    if (!file_read(e->file, MAX_DATA, &text, &length, error)) return false;
     bool ok = engine_open(&engine, &engine_options, error);
     const char *at = text + (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0);
     if (ok) {
@@ -244,16 +226,15 @@ static bool answer_all(struct evaluation *e, struct error *error)
 
 // ---- telling ----
 
-static void print(const struct evaluation *e)
-{
+static void print(const struct evaluation *e) {
     double loss = 0, tokens = 0;
     size_t exact = 0, count = e->dataset->example_count;
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct row *row = &e->rows[i];
-        json_t *item = json_pack("{s:I, s:f, s:I}", "line",
-            (json_int_t)e->dataset->examples[i].line, "loss",
-            row->tokens > 0 ? row->loss / row->tokens : 0.0, "tokens", (json_int_t)row->tokens);
+        json_t *item =
+            json_pack("{s:I, s:f, s:I}", "line", (json_int_t)e->dataset->examples[i].line, "loss",
+                row->tokens > 0 ? row->loss / row->tokens : 0.0, "tokens", (json_int_t)row->tokens);
         if (row->answer) {
             json_object_set_new(item, "answer", json_string(row->answer));
             json_object_set_new(item, "exact", json_boolean(row->exact));
@@ -265,9 +246,9 @@ static void print(const struct evaluation *e)
     }
     loss = tokens > 0 ? loss / tokens : 0;
     if (as_json) {
-        json_t *root = json_pack("{s:f, s:I, s:o, s:o}", "loss", loss, "tokens",
-            (json_int_t)tokens, "exact_match",
-            generate ? json_integer((json_int_t)exact) : json_null(), "examples", list);
+        json_t *root = json_pack("{s:f, s:I, s:o, s:o}", "loss", loss, "tokens", (json_int_t)tokens,
+            "exact_match", generate ? json_integer((json_int_t)exact) : json_null(), "examples",
+            list);
         char *text = json_dumps(root, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
         printf("%s\n", text ? text : "{}");
         free(text);
@@ -275,24 +256,20 @@ static void print(const struct evaluation *e)
         return;
     }
     printf("loss %.5f over %.0f tokens of %zu examples\n", loss, tokens, count);
-    if (generate)
-        printf("exactly right: %zu of %zu answers\n", exact, count);
+    if (generate) printf("exactly right: %zu of %zu answers\n", exact, count);
     json_decref(list);
 }
 
-int command_eval(int count, char **words)
-{
-    struct error error = { 0 };
-    struct evaluation evaluation = { 0 };
+int command_eval(int count, char **words) {
+    struct error error = {0};
+    struct evaluation evaluation = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
-    if (outcome != CLI_RUN)
-        return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     evaluation.file = words[0];
-    bool ok = model_directory_find(&evaluation.model, model, data, &error)
-        && measure(&evaluation, &error) && (!generate || answer_all(&evaluation, &error));
-    if (ok)
-        print(&evaluation);
+    bool ok = model_directory_find(&evaluation.model, model, data, &error) &&
+              measure(&evaluation, &error) && (!generate || answer_all(&evaluation, &error));
+    if (ok) print(&evaluation);
     for (size_t i = 0; evaluation.rows && i < evaluation.dataset->example_count; i++)
         memory_free(evaluation.rows[i].answer);
     memory_free(evaluation.rows);

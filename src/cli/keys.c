@@ -1,4 +1,5 @@
-// temper keys: API keys of a data directory. Works beside a running server, which sees each change at once.
+// temper keys: API keys of a data directory. Works beside a running server, which sees each change
+// at once.
 #include "base/memory.h"
 #include "cli/api_client.h"
 #include "cli/cli_options.h"
@@ -12,42 +13,41 @@ static const char *data = "./temper-data", *account = "personal", *name = "";
 static bool as_json;
 
 static const struct cli_option options[] = {
-    { "--data", "DIR", CLI_TEXT, &data, "the server's data directory (./temper-data)" },
-    { "--account", "NAME", CLI_TEXT, &account,
-        "of `create`: whose files, jobs and models the key sees (personal)" },
-    { "--name", "TEXT", CLI_TEXT, &name, "of `create`: a note for your own use" },
-    { "--json", NULL, CLI_FLAG, &as_json, "print JSON" },
+    {"--data", "DIR", CLI_TEXT, &data, "the server's data directory (./temper-data)"},
+    {"--account", "NAME", CLI_TEXT, &account,
+        "of `create`: whose files, jobs and models the key sees (personal)"},
+    {"--name", "TEXT", CLI_TEXT, &name, "of `create`: a note for your own use"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };
 
 static const struct cli_syntax syntax = {
     .usage = "temper keys create [--account NAME] [--name TEXT] | list | revoke ID",
-    .purpose = "API keys are kept as hashes: a new one is shown once, here, and never again. Keys of\n"
-               "different accounts do not see each other's files, jobs and models.",
-    .example = "  temper keys create --name laptop --json\n  temper keys revoke key_w3fQ2mL9xYc0AbT7dKpVs1Zn",
+    .purpose =
+        "API keys are kept as hashes: a new one is shown once, here, and never again. Keys of\n"
+        "different accounts do not see each other's files, jobs and models.",
+    .example = "  temper keys create --name laptop --json\n  temper keys revoke "
+               "key_w3fQ2mL9xYc0AbT7dKpVs1Zn",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least = 1,
     .most = 2,
 };
 
-static bool check_account(struct error *error)
-{
+static bool check_account(struct error *error) {
     size_t length = strlen(account);
     bool good = length > 0 && length <= 64;
     for (size_t i = 0; i < length && good; i++)
         good = strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", account[i]) != NULL;
-    return good
-        || error_set(error, ERROR_INVALID,
-            "--account must be 1 to 64 small letters, digits, - and _: it is part of the names of "
-            "fine-tuned models");
+    return good || error_set(error, ERROR_INVALID,
+                       "--account must be 1 to 64 small letters, digits, - and _: it is part of "
+                       "the names of "
+                       "fine-tuned models");
 }
 
-static bool create(struct store *store, const char *word, struct error *error)
-{
+static bool create(struct store *store, const char *word, struct error *error) {
     char *key;
     (void)word;
-    if (!check_account(error) || !key_create(store, account, name, &key, error))
-        return false;
+    if (!check_account(error) || !key_create(store, account, name, &key, error)) return false;
     if (as_json) {
         json_t *root = json_pack("{s:s, s:s, s:s}", "key", key, "account", account, "name", name);
         api_client_print(root);
@@ -60,17 +60,15 @@ static bool create(struct store *store, const char *word, struct error *error)
     return true;
 }
 
-static json_t *key_json(const struct key_record *key)
-{
+static json_t *key_json(const struct key_record *key) {
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id", key->id, "account", key->account,
         "name", key->name, "hint", key->hint, "created_at", (json_int_t)key->created_at);
-    json_object_set_new(object, "revoked_at",
-        key->revoked_at ? json_integer(key->revoked_at) : json_null());
+    json_object_set_new(
+        object, "revoked_at", key->revoked_at ? json_integer(key->revoked_at) : json_null());
     return object;
 }
 
-static void print_table(const struct key_record *keys, size_t count)
-{
+static void print_table(const struct key_record *keys, size_t count) {
     printf("%-28s %-12s %-22s %-17s %s\n", "ID", "ACCOUNT", "KEY", "CREATED", "NAME");
     for (size_t i = 0; i < count; i++) {
         char created[32];
@@ -82,13 +80,11 @@ static void print_table(const struct key_record *keys, size_t count)
     }
 }
 
-static bool list(struct store *store, const char *word, struct error *error)
-{
+static bool list(struct store *store, const char *word, struct error *error) {
     struct key_record *keys;
     size_t count;
     (void)word;
-    if (!key_list(store, &keys, &count, error))
-        return false;
+    if (!key_list(store, &keys, &count, error)) return false;
     if (as_json) {
         json_t *rows = json_array();
         for (size_t i = 0; i < count; i++)
@@ -102,10 +98,8 @@ static bool list(struct store *store, const char *word, struct error *error)
     return true;
 }
 
-static bool revoke(struct store *store, const char *word, struct error *error)
-{
-    if (!key_revoke(store, word, error))
-        return false;
+static bool revoke(struct store *store, const char *word, struct error *error) {
+    if (!key_revoke(store, word, error)) return false;
     if (as_json)
         printf("{\"revoked\": true}\n");
     else
@@ -117,21 +111,17 @@ static const struct verb {
     const char *name;
     int words; // after it
     bool (*run)(struct store *store, const char *word, struct error *error);
-} verbs[] = { { "create", 0, create }, { "list", 0, list }, { "revoke", 1, revoke } };
+} verbs[] = {{"create", 0, create}, {"list", 0, list}, {"revoke", 1, revoke}};
 
-int command_keys(int count, char **words)
-{
-    struct error error = { 0 };
+int command_keys(int count, char **words) {
+    struct error error = {0};
     struct store *store;
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
-    if (outcome != CLI_RUN)
-        return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (strcmp(words[0], verbs[i].name) || given != 1 + verbs[i].words)
-            continue;
-        if (!store_open(&store, data, &error))
-            return cli_fail(&error);
+        if (strcmp(words[0], verbs[i].name) || given != 1 + verbs[i].words) continue;
+        if (!store_open(&store, data, &error)) return cli_fail(&error);
         bool ok = verbs[i].run(store, given > 1 ? words[1] : NULL, &error);
         store_close(store);
         return ok ? CLI_SUCCESS : cli_fail(&error);

@@ -14,49 +14,46 @@ static const char *model = BUILT_IN_MODEL, *data;
 static bool chat, prompt, special, as_json;
 
 static const struct cli_option options[] = {
-    { "--model", "M", CLI_TEXT, &model, "whose tokenizer: a name or a directory" },
-    { "--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too" },
-    { "--chat", NULL, CLI_FLAG, &chat,
-        "the input is a chat's JSON: a list of messages, or {\"messages\": …}" },
-    { "--prompt", NULL, CLI_FLAG, &prompt, "of a chat: up to where the next answer begins" },
-    { "--special", NULL, CLI_FLAG, &special, "special tokens in a text become those tokens" },
-    { "--json", NULL, CLI_FLAG, &as_json, "print {\"ids\": …, \"count\": …, \"tokens\": …}" },
+    {"--model", "M", CLI_TEXT, &model, "whose tokenizer: a name or a directory"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--chat", NULL, CLI_FLAG, &chat,
+        "the input is a chat's JSON: a list of messages, or {\"messages\": …}"},
+    {"--prompt", NULL, CLI_FLAG, &prompt, "of a chat: up to where the next answer begins"},
+    {"--special", NULL, CLI_FLAG, &special, "special tokens in a text become those tokens"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print {\"ids\": …, \"count\": …, \"tokens\": …}"},
 };
 
 static const struct cli_syntax syntax = {
     .usage = "temper tokenize [--model M] [--chat [--prompt]] [--json] < TEXT",
     .purpose = "Reads a text (or a chat's JSON) on standard input and prints its token ids.",
-    .example = "  echo -n 'Hello, world' | temper tokenize --json\n"
-               "  echo '[{\"role\": \"user\", \"content\": \"Hi\"}]' | temper tokenize --chat --prompt",
+    .example =
+        "  echo -n 'Hello, world' | temper tokenize --json\n"
+        "  echo '[{\"role\": \"user\", \"content\": \"Hi\"}]' | temper tokenize --chat --prompt",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
 };
 
-static bool read_input(struct buffer *input, struct error *error)
-{
+static bool read_input(struct buffer *input, struct error *error) {
     char block[65536];
     size_t length;
     buffer_init(input, MAX_INPUT);
     while ((length = fread(block, 1, sizeof block, stdin)) > 0)
         buffer_append(input, block, length);
-    if (ferror(stdin))
-        return error_set_errno(error, ERROR_IO, "cannot read standard input");
+    if (ferror(stdin)) return error_set_errno(error, ERROR_IO, "cannot read standard input");
     return buffer_ok(input, "the input", error);
 }
 
 // As for training, but that a chat needs no answer here.
 static bool whole_chat(const struct chat_format *format, const json_t *messages,
-    struct token_ids *ids, struct error *error)
-{
-    struct chat_example example = { 0 };
-    bool ok = chat_format_example(format, messages, 0, &example, error)
-        && token_ids_append(ids, example.tokens.ids, example.tokens.count, error);
+    struct token_ids *ids, struct error *error) {
+    struct chat_example example = {0};
+    bool ok = chat_format_example(format, messages, 0, &example, error) &&
+              token_ids_append(ids, example.tokens.ids, example.tokens.count, error);
     chat_example_free(&example);
     return ok;
 }
 
-static bool check_chat(const json_t *messages, struct error *error)
-{
+static bool check_chat(const json_t *messages, struct error *error) {
     json_t *with_answer = json_copy((json_t *)messages);
     json_array_append_new(
         with_answer, json_pack("{s:s, s:s}", "role", "assistant", "content", "x"));
@@ -66,24 +63,21 @@ static bool check_chat(const json_t *messages, struct error *error)
 }
 
 static bool encode_chat(const struct chat_format *format, const struct buffer *input,
-    struct token_ids *ids, struct error *error)
-{
+    struct token_ids *ids, struct error *error) {
     json_error_t fault;
-    json_t *root = json_loadb(
-        buffer_text(input), input->length, JSON_REJECT_DUPLICATES, &fault);
+    json_t *root = json_loadb(buffer_text(input), input->length, JSON_REJECT_DUPLICATES, &fault);
     if (!root)
         return error_set(error, ERROR_INVALID, "the input is not JSON (line %d, column %d: %s)",
             fault.line, fault.column, fault.text);
     const json_t *messages = json_is_object(root) ? json_object_get(root, "messages") : root;
-    bool ok = check_chat(messages, error)
-        && (prompt ? chat_format_prompt(format, messages, ids, error)
-                   : whole_chat(format, messages, ids, error));
+    bool ok =
+        check_chat(messages, error) && (prompt ? chat_format_prompt(format, messages, ids, error)
+                                               : whole_chat(format, messages, ids, error));
     json_decref(root);
     return ok;
 }
 
-static void print_ids(const struct tokenizer *tokenizer, const struct token_ids *ids)
-{
+static void print_ids(const struct tokenizer *tokenizer, const struct token_ids *ids) {
     if (!as_json) {
         for (size_t i = 0; i < ids->count; i++)
             printf("%s%d", i ? " " : "", ids->ids[i]);
@@ -96,44 +90,38 @@ static void print_ids(const struct tokenizer *tokenizer, const struct token_ids 
         json_array_append_new(numbers, json_integer(ids->ids[i]));
         json_array_append_new(texts, json_string(text ? text : ""));
     }
-    json_t *root = json_pack("{s:o, s:I, s:o}", "ids", numbers, "count", (json_int_t)ids->count,
-        "tokens", texts);
+    json_t *root = json_pack(
+        "{s:o, s:I, s:o}", "ids", numbers, "count", (json_int_t)ids->count, "tokens", texts);
     char *dumped = json_dumps(root, JSON_PRESERVE_ORDER);
     printf("%s\n", dumped ? dumped : "{}");
     free(dumped);
     json_decref(root);
 }
 
-static bool run(const struct buffer *input, struct error *error)
-{
+static bool run(const struct buffer *input, struct error *error) {
     struct model_directory found;
     struct chat_format *format;
-    struct token_ids ids = { 0 };
-    if (!model_directory_find(&found, model, data, error))
-        return false;
+    struct token_ids ids = {0};
+    if (!model_directory_find(&found, model, data, error)) return false;
     bool ok = chat_format_open(&format, found.path, error);
     model_directory_free(&found);
-    if (!ok)
-        return false;
+    if (!ok) return false;
     const struct tokenizer *tokenizer = chat_format_tokenizer(format);
-    ok = chat ? encode_chat(format, input, &ids, error)
-              : tokenizer_encode(
-                    tokenizer, buffer_text(input), input->length, special, &ids, error);
-    if (ok)
-        print_ids(tokenizer, &ids);
+    ok = chat
+             ? encode_chat(format, input, &ids, error)
+             : tokenizer_encode(tokenizer, buffer_text(input), input->length, special, &ids, error);
+    if (ok) print_ids(tokenizer, &ids);
     token_ids_free(&ids);
     chat_format_close(format);
     return ok;
 }
 
-int command_tokenize(int count, char **words)
-{
-    struct error error = { 0 };
+int command_tokenize(int count, char **words) {
+    struct error error = {0};
     struct buffer input;
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
-    if (outcome != CLI_RUN)
-        return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     bool ok = read_input(&input, &error) && run(&input, &error);
     buffer_free(&input);
     return ok ? CLI_SUCCESS : cli_fail(&error);

@@ -1,12 +1,12 @@
-// temper train: the trainer, for a job directory that the server (or a cluster's scheduler) hands over, or
-// by hand from a file to an adapter.
-#include "train/train_job.h"
+// temper train: the trainer, for a job directory that the server (or a cluster's scheduler) hands
+// over, or by hand from a file to an adapter.
 #include "base/file.h"
 #include "base/hyperparameters.h"
 #include "base/memory.h"
 #include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "train/train_job.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,29 +18,30 @@ static double multiplier, lora_alpha;
 static bool validate_only, quiet, as_json;
 
 static const struct cli_option options[] = {
-    { "--output", "DIR", CLI_TEXT, &output, "where a run by hand works, and leaves its adapter" },
-    { "--model", "M", CLI_TEXT, &model, "base model: a name or a directory (the built-in one)" },
-    { "--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too" },
-    { "--validation", "FILE", CLI_TEXT, &validation, "chats to measure the loss on, too" },
-    { "--adapter", "DIR", CLI_TEXT, &adapter, "go on from this adapter" },
-    { "--epochs", "N", CLI_INTEGER, &epochs, "passes over the data (auto)" },
-    { "--batch-size", "N", CLI_INTEGER, &batch_size, "examples an update (auto)" },
-    { "--learning-rate-multiplier", "X", CLI_REAL, &multiplier, "on the usual rate (1)" },
-    { "--lora-rank", "N", CLI_INTEGER, &lora_rank, "rank of the adapter's matrices (16)" },
-    { "--lora-alpha", "X", CLI_REAL, &lora_alpha, "scale of the adapter (twice the rank)" },
-    { "--seed", "N", CLI_INTEGER, &seed, "of the order of examples and the first weights (42)" },
-    { "--threads", "N", CLI_INTEGER, &threads, "cores (all); the result is the same" },
-    { "--validate-only", NULL, CLI_FLAG, &validate_only, "of a job directory: check the data" },
-    { "--quiet", NULL, CLI_FLAG, &quiet, "no progress" },
-    { "--json", NULL, CLI_FLAG, &as_json, "print the last event as JSON at the end" },
+    {"--output", "DIR", CLI_TEXT, &output, "where a run by hand works, and leaves its adapter"},
+    {"--model", "M", CLI_TEXT, &model, "base model: a name or a directory (the built-in one)"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--validation", "FILE", CLI_TEXT, &validation, "chats to measure the loss on, too"},
+    {"--adapter", "DIR", CLI_TEXT, &adapter, "go on from this adapter"},
+    {"--epochs", "N", CLI_INTEGER, &epochs, "passes over the data (auto)"},
+    {"--batch-size", "N", CLI_INTEGER, &batch_size, "examples an update (auto)"},
+    {"--learning-rate-multiplier", "X", CLI_REAL, &multiplier, "on the usual rate (1)"},
+    {"--lora-rank", "N", CLI_INTEGER, &lora_rank, "rank of the adapter's matrices (16)"},
+    {"--lora-alpha", "X", CLI_REAL, &lora_alpha, "scale of the adapter (twice the rank)"},
+    {"--seed", "N", CLI_INTEGER, &seed, "of the order of examples and the first weights (42)"},
+    {"--threads", "N", CLI_INTEGER, &threads, "cores (all); the result is the same"},
+    {"--validate-only", NULL, CLI_FLAG, &validate_only, "of a job directory: check the data"},
+    {"--quiet", NULL, CLI_FLAG, &quiet, "no progress"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print the last event as JSON at the end"},
 };
 
 static const struct cli_syntax syntax = {
     .usage = "temper train DATA.jsonl --output DIR [--model M] [options]\n"
              "       temper train JOBDIR [--validate-only]",
-    .purpose = "Fine-tunes a model with LoRA. By hand: DIR holds the adapter in peft's format at the\n"
-               "end; stopped at any moment and started again, the run goes on where it was. The\n"
-               "second form runs a job directory as the server writes it (spec.json, events.jsonl).",
+    .purpose =
+        "Fine-tunes a model with LoRA. By hand: DIR holds the adapter in peft's format at the\n"
+        "end; stopped at any moment and started again, the run goes on where it was. The\n"
+        "second form runs a job directory as the server writes it (spec.json, events.jsonl).",
     .example = "  temper train examples/json-generation.jsonl --output /tmp/json-adapter\n"
                "  temper chat --adapter /tmp/json-adapter",
     .options = options,
@@ -49,45 +50,36 @@ static const struct cli_syntax syntax = {
     .most = 1,
 };
 
-static bool absolute(const char *path, char **copy, struct error *error)
-{
+static bool absolute(const char *path, char **copy, struct error *error) {
     char resolved[FILE_PATH_SIZE];
-    if (!realpath(path, resolved))
-        return error_set_errno(error, ERROR_IO, "cannot open %s", path);
+    if (!realpath(path, resolved)) return error_set_errno(error, ERROR_IO, "cannot open %s", path);
     *copy = memory_copy_string(resolved);
     return *copy || memory_error(error, "a path");
 }
 
-static const char *base_name(const char *path)
-{
+static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
 
-static bool check_number(
-    const char *group, const char *name, double number, struct error *error)
-{
+static bool check_number(const char *group, const char *name, double number, struct error *error) {
     return number == 0 || hyperparameter_check(hyperparameter_find(group, name), number, error);
 }
 
-static bool check_options(struct error *error)
-{
-    if (seed < 0)
-        return error_set(error, ERROR_INVALID, "--seed must be 0 or more");
+static bool check_options(struct error *error) {
+    if (seed < 0) return error_set(error, ERROR_INVALID, "--seed must be 0 or more");
     if (threads < 0 || threads > 1024)
         return error_set(error, ERROR_INVALID, "--threads must be from 1 to 1024");
-    return check_number(NULL, "n_epochs", (double)epochs, error)
-        && check_number(NULL, "batch_size", (double)batch_size, error)
-        && check_number(NULL, "learning_rate_multiplier", multiplier, error)
-        && hyperparameter_check(hyperparameter_find("lora", "rank"), (double)lora_rank, error);
+    return check_number(NULL, "n_epochs", (double)epochs, error) &&
+           check_number(NULL, "batch_size", (double)batch_size, error) &&
+           check_number(NULL, "learning_rate_multiplier", multiplier, error) &&
+           hyperparameter_check(hyperparameter_find("lora", "rank"), (double)lora_rank, error);
 }
 
-static bool fill_spec(struct train_spec *spec, const char *file, struct error *error)
-{
+static bool fill_spec(struct train_spec *spec, const char *file, struct error *error) {
     struct model_directory found;
     train_spec_init(spec);
-    if (!check_options(error) || !model_directory_find(&found, model, data, error))
-        return false;
+    if (!check_options(error) || !model_directory_find(&found, model, data, error)) return false;
     spec->model = found.path;
     spec->base_model_name = found.id;
     spec->seed = (uint64_t)seed;
@@ -97,28 +89,26 @@ static bool fill_spec(struct train_spec *spec, const char *file, struct error *e
     spec->lora_rank = (size_t)lora_rank;
     spec->lora_alpha = lora_alpha > 0 ? lora_alpha : 2 * (double)lora_rank;
     spec->threads = (int)threads;
-    if (!absolute(file, &spec->training_file, error)
-        || (validation && !absolute(validation, &spec->validation_file, error))
-        || (adapter && !absolute(adapter, &spec->adapter, error)))
+    if (!absolute(file, &spec->training_file, error) ||
+        (validation && !absolute(validation, &spec->validation_file, error)) ||
+        (adapter && !absolute(adapter, &spec->adapter, error)))
         return false;
     spec->training_file_name = memory_copy_string(base_name(file));
     spec->validation_file_name = validation ? memory_copy_string(base_name(validation)) : NULL;
     return true;
 }
 
-// The adapter's two files also stand in the output directory itself, where peft and `temper chat` are
-// pointed at.
-static bool expose_adapter(const char *directory, struct error *error)
-{
-    static const char *const names[] = { "adapter_config.json", "adapter_model.safetensors" };
+// The adapter's two files also stand in the output directory itself, where peft and `temper chat`
+// are pointed at.
+static bool expose_adapter(const char *directory, struct error *error) {
+    static const char *const names[] = {"adapter_config.json", "adapter_model.safetensors"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char inner[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
-        if (!file_path(inner, sizeof inner, error, directory, JOB_ADAPTER_DIRECTORY)
-            || !file_path(from, sizeof from, error, inner, names[i])
-            || !file_path(to, sizeof to, error, directory, names[i]))
+        if (!file_path(inner, sizeof inner, error, directory, JOB_ADAPTER_DIRECTORY) ||
+            !file_path(from, sizeof from, error, inner, names[i]) ||
+            !file_path(to, sizeof to, error, directory, names[i]))
             return false;
-        if (!file_exists(from))
-            continue;
+        if (!file_exists(from)) continue;
         unlink(to);
         if (link(from, to) != 0)
             return error_set_errno(error, ERROR_IO, "cannot link %s to %s", from, to);
@@ -126,12 +116,10 @@ static bool expose_adapter(const char *directory, struct error *error)
     return true;
 }
 
-static int finish(enum job_exit outcome, const char *directory, bool by_hand, struct error *error)
-{
+static int finish(enum job_exit outcome, const char *directory, bool by_hand, struct error *error) {
     if (outcome == JOB_EXIT_SUCCEEDED && by_hand && !expose_adapter(directory, error))
         outcome = JOB_EXIT_FAILED;
-    if (outcome == JOB_EXIT_FAILED)
-        cli_fail(error);
+    if (outcome == JOB_EXIT_FAILED) cli_fail(error);
     if (outcome == JOB_EXIT_INTERRUPTED && by_hand)
         fprintf(stderr, "temper: stopped; the same command goes on from here\n");
     if (outcome == JOB_EXIT_SUCCEEDED && by_hand && as_json)
@@ -142,9 +130,8 @@ static int finish(enum job_exit outcome, const char *directory, bool by_hand, st
     return (int)outcome;
 }
 
-static int by_hand(const char *file, struct error *error)
-{
-    struct train_job_options job_options = { .quiet = quiet };
+static int by_hand(const char *file, struct error *error) {
+    struct train_job_options job_options = {.quiet = quiet};
     struct train_spec spec;
     if (!output) {
         error_set(error, ERROR_INVALID, "--output DIR is missing: where the adapter is to go");
@@ -153,20 +140,16 @@ static int by_hand(const char *file, struct error *error)
     }
     bool ok = fill_spec(&spec, file, error) && train_job_create(output, &spec, error);
     train_spec_free(&spec);
-    if (!ok)
-        return cli_fail(error);
+    if (!ok) return cli_fail(error);
     return finish(train_job_run(output, &job_options, error), output, true, error);
 }
 
-int command_train(int count, char **words)
-{
-    struct error error = { 0 };
+int command_train(int count, char **words) {
+    struct error error = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
-    if (outcome != CLI_RUN)
-        return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
-    if (!file_is_directory(words[0]))
-        return by_hand(words[0], &error);
-    struct train_job_options job_options = { validate_only, quiet };
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    if (!file_is_directory(words[0])) return by_hand(words[0], &error);
+    struct train_job_options job_options = {validate_only, quiet};
     return finish(train_job_run(words[0], &job_options, &error), words[0], false, &error);
 }

@@ -15,16 +15,17 @@ static bool as_json;
 static long threads;
 
 static const struct cli_option options[] = {
-    { "--model", "M", CLI_TEXT, &model, "whose tokens to count: a name or a directory" },
-    { "--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too" },
-    { "--threads", "N", CLI_INTEGER, &threads, "cores (all)" },
-    { "--json", NULL, CLI_FLAG, &as_json, "print JSON" },
+    {"--model", "M", CLI_TEXT, &model, "whose tokens to count: a name or a directory"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };
 
 static const struct cli_syntax syntax = {
     .usage = "temper validate DATA.jsonl [--model M] [--json]",
-    .purpose = "Checks a training file as a fine-tuning job does: up to ten faults, each with its line\n"
-               "and what to do, or how many examples and tokens there are. Ends with 1 on faults.",
+    .purpose =
+        "Checks a training file as a fine-tuning job does: up to ten faults, each with its line\n"
+        "and what to do, or how many examples and tokens there are. Ends with 1 on faults.",
     .example = "  temper validate examples/json-generation.jsonl",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
@@ -32,12 +33,12 @@ static const struct cli_syntax syntax = {
     .most = 1,
 };
 
-static void print_json(const struct dataset *dataset, const struct dataset_faults *faults)
-{
+static void print_json(const struct dataset *dataset, const struct dataset_faults *faults) {
     json_t *list = json_array(), *root = json_pack("{s:b}", "valid", dataset != NULL);
     for (size_t i = 0; i < faults->count; i++)
-        json_array_append_new(list, json_pack("{s:I, s:s}", "line",
-            (json_int_t)faults->items[i].line, "message", faults->items[i].message));
+        json_array_append_new(
+            list, json_pack("{s:I, s:s}", "line", (json_int_t)faults->items[i].line, "message",
+                      faults->items[i].message));
     if (dataset)
         json_object_update_new(root,
             json_pack("{s:I, s:I, s:I, s:I, s:I}", "examples", (json_int_t)dataset->example_count,
@@ -53,19 +54,17 @@ static void print_json(const struct dataset *dataset, const struct dataset_fault
     json_decref(root);
 }
 
-static void print_counts(const char *file, const struct dataset *dataset, size_t context)
-{
+static void print_counts(const char *file, const struct dataset *dataset, size_t context) {
     printf("%s is good\n", file);
     printf("  examples          %zu\n", dataset->example_count);
     printf("  tokens            %llu\n", (unsigned long long)dataset->token_count);
-    printf("  trained on        %llu of them (answers)\n",
-        (unsigned long long)dataset->trained_count);
+    printf(
+        "  trained on        %llu of them (answers)\n", (unsigned long long)dataset->trained_count);
     printf("  longest example   %zu tokens; the model holds %zu\n", dataset->longest, context);
     printf("  to be truncated   %zu\n", dataset->truncated_count);
 }
 
-static void print_faults(const char *file, const struct dataset_faults *faults)
-{
+static void print_faults(const char *file, const struct dataset_faults *faults) {
     struct buffer text;
     buffer_init(&text, 1 << 20);
     dataset_faults_write(faults, file, &text);
@@ -74,21 +73,19 @@ static void print_faults(const char *file, const struct dataset_faults *faults)
 }
 
 static bool load(const char *file, struct dataset **dataset, struct dataset_faults *faults,
-    size_t *context, struct error *error)
-{
+    size_t *context, struct error *error) {
     struct model_directory found;
     struct chat_format *format = NULL;
     struct thread_pool *pool = NULL;
     struct model_config config;
-    if (!model_directory_find(&found, model, data, error))
-        return false;
-    bool ok = model_config_load(&config, found.path, error)
-        && chat_format_open(&format, found.path, error)
-        && thread_pool_create(&pool, (int)threads, error);
+    if (!model_directory_find(&found, model, data, error)) return false;
+    bool ok = model_config_load(&config, found.path, error) &&
+              chat_format_open(&format, found.path, error) &&
+              thread_pool_create(&pool, (int)threads, error);
     model_directory_free(&found);
     if (ok) {
-        struct dataset_options rules = { .context_length = config.context_length,
-            .minimum_examples = DATASET_MINIMUM_EXAMPLES };
+        struct dataset_options rules = {
+            .context_length = config.context_length, .minimum_examples = DATASET_MINIMUM_EXAMPLES};
         *context = config.context_length;
         ok = dataset_load(dataset, file, format, &rules, pool, faults, error);
     }
@@ -97,19 +94,16 @@ static bool load(const char *file, struct dataset **dataset, struct dataset_faul
     return ok;
 }
 
-int command_validate(int count, char **words)
-{
-    struct error error = { 0 };
+int command_validate(int count, char **words) {
+    struct error error = {0};
     struct dataset *dataset = NULL;
-    struct dataset_faults faults = { 0 };
+    struct dataset_faults faults = {0};
     size_t context = 0;
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
-    if (outcome != CLI_RUN)
-        return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     bool ok = load(words[0], &dataset, &faults, &context, &error);
-    if (!ok && !faults.count)
-        return cli_fail(&error);
+    if (!ok && !faults.count) return cli_fail(&error);
     if (as_json)
         print_json(dataset, &faults);
     else if (ok)

@@ -1,9 +1,10 @@
-// Attention in blocks of queries and keys (Dao et al., "FlashAttention", 2022): scores of one block at a
-// time, a running maximum and sum for each row, and in the backward pass the same scores once more.
+// Attention in blocks of queries and keys (Dao et al., "FlashAttention", 2022): scores of one block
+// at a time, a running maximum and sum for each row, and in the backward pass the same scores once
+// more.
 //
-// A task of the forward pass is one block of queries with all the heads that share one key-value head; one
-// of the backward pass is a whole sequence with one key-value head, which so has its sums to itself.
-// A few queries with many keys (decoding) go row by row instead.
+// A task of the forward pass is one block of queries with all the heads that share one key-value
+// head; one of the backward pass is a whole sequence with one key-value head, which so has its sums
+// to itself. A few queries with many keys (decoding) go row by row instead.
 #include "compute/compute_internal.h"
 #include <math.h>
 
@@ -20,27 +21,24 @@ struct attention_work {
     const float *doutput;
 };
 
-static size_t blocks_of(const struct attention_span *span)
-{
+static size_t blocks_of(const struct attention_span *span) {
     return (span->query_count + QUERY_BLOCK - 1) / QUERY_BLOCK;
 }
 
-static size_t group_size(const struct attention_shape *shape)
-{
+static size_t group_size(const struct attention_shape *shape) {
     return shape->heads / shape->kv_heads;
 }
 
 // One head's rows of a sequence: where they are, and where its keys are.
 struct head {
-    size_t row;      // of the first query in the buffers
-    size_t offset;   // of the head in a row
+    size_t row;    // of the first query in the buffers
+    size_t offset; // of the head in a row
     const float *keys, *values;
     float *dkeys, *dvalues;
 };
 
-static struct head head_of(
-    const struct attention_work *w, const struct attention_span *span, size_t kv_head, size_t index)
-{
+static struct head head_of(const struct attention_work *w, const struct attention_span *span,
+    size_t kv_head, size_t index) {
     size_t dim = w->shape->head_dim, at = kv_head * dim;
     return (struct head){
         .row = span->first_row,
@@ -52,24 +50,22 @@ static struct head head_of(
     };
 }
 
-static struct matrix strided(const float *data, size_t rows, size_t columns, size_t stride)
-{
-    return (struct matrix){ data, DATA_F32, rows, columns, stride };
+static struct matrix strided(const float *data, size_t rows, size_t columns, size_t stride) {
+    return (struct matrix){data, DATA_F32, rows, columns, stride};
 }
 
 // ---- forward ----
 
 static void few_queries(const struct attention_work *w, const struct attention_span *span,
-    const struct head *head, float *scores)
-{
+    const struct head *head, float *scores) {
     const struct row_kernels *kernels = w->compute->rows;
     size_t dim = w->shape->head_dim;
     for (size_t i = 0; i < span->query_count; i++) {
         size_t at = (head->row + i) * w->shape->query_stride + head->offset;
         size_t visible = span->first_position + i + 1;
         for (size_t j = 0; j < visible; j++)
-            scores[j] = w->shape->scale
-                * kernels->dot(w->query + at, head->keys + j * span->key_stride, dim);
+            scores[j] = w->shape->scale *
+                        kernels->dot(w->query + at, head->keys + j * span->key_stride, dim);
         float maximum = kernels->maximum(scores, visible);
         float sum = kernels->exp_sum(scores, scores, maximum, visible);
         memset(w->output + at, 0, dim * sizeof(float));
@@ -77,8 +73,8 @@ static void few_queries(const struct attention_work *w, const struct attention_s
             kernels->add_scaled(
                 w->output + at, head->values + j * span->key_stride, scores[j] / sum, dim);
         if (w->log_sum_exp)
-            w->log_sum_exp[(head->row + i) * w->shape->heads + head->offset / dim]
-                = maximum + logf(sum);
+            w->log_sum_exp[(head->row + i) * w->shape->heads + head->offset / dim] =
+                maximum + logf(sum);
     }
 }
 
@@ -89,41 +85,36 @@ struct running {
 
 // Turns the scores of a block into exponentials and rescales what came before to the new maximum.
 static void soften(const struct attention_work *w, struct running *running, float *scores,
-    float *output, size_t queries, size_t keys, size_t first_query, size_t first_key)
-{
+    float *output, size_t queries, size_t keys, size_t first_query, size_t first_key) {
     const struct row_kernels *kernels = w->compute->rows;
     for (size_t i = 0; i < queries; i++, scores += KEY_BLOCK, output += w->shape->query_stride) {
         size_t position = first_query + i;
         size_t visible = position < first_key ? 0 : smaller(keys, position - first_key + 1);
         memset(scores + visible, 0, (keys - visible) * sizeof *scores);
-        if (!visible)
-            continue;
+        if (!visible) continue;
         float maximum = fmaxf(running->maximum[i], kernels->maximum(scores, visible));
         float factor = expf(running->maximum[i] - maximum);
         running->maximum[i] = maximum;
-        running->sum[i]
-            = running->sum[i] * factor + kernels->exp_sum(scores, scores, maximum, visible);
-        if (factor != 1.0f)
-            kernels->scale(output, factor, w->shape->head_dim);
+        running->sum[i] =
+            running->sum[i] * factor + kernels->exp_sum(scores, scores, maximum, visible);
+        if (factor != 1.0f) kernels->scale(output, factor, w->shape->head_dim);
     }
 }
 
 static void finish_rows(const struct attention_work *w, const struct head *head,
-    const struct running *running, size_t first, size_t queries)
-{
+    const struct running *running, size_t first, size_t queries) {
     for (size_t i = 0; i < queries; i++) {
         size_t row = head->row + first + i;
         w->compute->rows->scale(w->output + row * w->shape->query_stride + head->offset,
             1.0f / running->sum[i], w->shape->head_dim);
         if (w->log_sum_exp)
-            w->log_sum_exp[row * w->shape->heads + head->offset / w->shape->head_dim]
-                = running->maximum[i] + logf(running->sum[i]);
+            w->log_sum_exp[row * w->shape->heads + head->offset / w->shape->head_dim] =
+                running->maximum[i] + logf(running->sum[i]);
     }
 }
 
 static void many_queries(const struct attention_work *w, const struct attention_span *span,
-    const struct head *head, size_t block, float *scores, void *scratch)
-{
+    const struct head *head, size_t block, float *scores, void *scratch) {
     const struct gemm_kernel *gemm = w->compute->gemm;
     size_t dim = w->shape->head_dim, stride = w->shape->query_stride;
     size_t first = block * QUERY_BLOCK, queries = smaller(QUERY_BLOCK, span->query_count - first);
@@ -149,8 +140,7 @@ static void many_queries(const struct attention_work *w, const struct attention_
     finish_rows(w, head, &running, first, queries);
 }
 
-static void forward_task(void *context, size_t task, int worker)
-{
+static void forward_task(void *context, size_t task, int worker) {
     const struct attention_work *w = context;
     size_t kv_head = task % w->shape->kv_heads, block = task / w->shape->kv_heads;
     const struct attention_span *span = w->spans;
@@ -168,11 +158,14 @@ static void forward_task(void *context, size_t task, int worker)
 
 void compute_attention(struct compute *compute, float *output, float *log_sum_exp,
     const float *query, const struct attention_span *spans, size_t span_count,
-    const struct attention_shape *shape)
-{
-    struct attention_work work = { .compute = compute, .output = output,
-        .log_sum_exp = log_sum_exp, .query = query, .spans = spans, .span_count = span_count,
-        .shape = shape };
+    const struct attention_shape *shape) {
+    struct attention_work work = {.compute = compute,
+        .output = output,
+        .log_sum_exp = log_sum_exp,
+        .query = query,
+        .spans = spans,
+        .span_count = span_count,
+        .shape = shape};
     size_t blocks = 0;
     for (size_t i = 0; i < span_count; i++)
         blocks += blocks_of(&spans[i]);
@@ -181,10 +174,10 @@ void compute_attention(struct compute *compute, float *output, float *log_sum_ex
 
 // ---- backward ----
 
-// With P the softmax and dP = dO·Vᵀ: dS = P ∘ (dP - D), D the row sums of dO ∘ O, and from dS the rest.
+// With P the softmax and dP = dO·Vᵀ: dS = P ∘ (dP - D), D the row sums of dO ∘ O, and from dS the
+// rest.
 static void backward_block(const struct attention_work *w, const struct attention_span *span,
-    const struct head *head, size_t first, size_t key, float *scratch)
-{
+    const struct head *head, size_t first, size_t key, float *scratch) {
     const struct gemm_kernel *gemm = w->compute->gemm;
     const struct row_kernels *kernels = w->compute->rows;
     size_t dim = w->shape->head_dim, stride = w->shape->query_stride;
@@ -206,8 +199,8 @@ static void backward_block(const struct attention_work *w, const struct attentio
         size_t visible = position + i < key ? 0 : smaller(keys, position + i - key + 1);
         float *p_row = p + i * KEY_BLOCK, *ds_row = ds + i * KEY_BLOCK;
         float delta = kernels->dot(w->doutput + at + i * stride, w->output + at + i * stride, dim);
-        kernels->exp_sum(p_row, p_row,
-            w->log_sum_exp[row * w->shape->heads + head->offset / dim], visible);
+        kernels->exp_sum(
+            p_row, p_row, w->log_sum_exp[row * w->shape->heads + head->offset / dim], visible);
         kernels->softmax_gradient(ds_row, p_row, ds_row, delta, w->shape->scale, visible);
         memset(p_row + visible, 0, (keys - visible) * sizeof *p_row);
         memset(ds_row + visible, 0, (keys - visible) * sizeof *ds_row);
@@ -220,8 +213,7 @@ static void backward_block(const struct attention_work *w, const struct attentio
         gemm, packing, GEMM_TN, of_p, d_out, head->dvalues + key_at, span->key_stride, 1.0f, true);
 }
 
-static void backward_task(void *context, size_t task, int worker)
-{
+static void backward_task(void *context, size_t task, int worker) {
     const struct attention_work *w = context;
     const struct attention_span *span = &w->spans[task / w->shape->kv_heads];
     float *scratch = compute_worker_scratch(w->compute, worker);
@@ -240,10 +232,15 @@ static void backward_task(void *context, size_t task, int worker)
 
 void compute_attention_backward(struct compute *compute, float *dquery, const float *doutput,
     const float *query, const float *output, const float *log_sum_exp,
-    const struct attention_span *spans, size_t span_count, const struct attention_shape *shape)
-{
-    struct attention_work work = { .compute = compute, .output = (float *)output,
-        .log_sum_exp = (float *)log_sum_exp, .query = query, .spans = spans,
-        .span_count = span_count, .shape = shape, .dquery = dquery, .doutput = doutput };
+    const struct attention_span *spans, size_t span_count, const struct attention_shape *shape) {
+    struct attention_work work = {.compute = compute,
+        .output = (float *)output,
+        .log_sum_exp = (float *)log_sum_exp,
+        .query = query,
+        .spans = spans,
+        .span_count = span_count,
+        .shape = shape,
+        .dquery = dquery,
+        .doutput = doutput};
     thread_pool_run(compute->pool, span_count * shape->kv_heads, backward_task, &work);
 }

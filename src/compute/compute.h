@@ -1,12 +1,13 @@
-// The operations that a transformer is made of, forward and backward, over a pool of threads: one object,
-// one table of kernels, chosen once at run time.
+// The operations that a transformer is made of, forward and backward, over a pool of threads: one
+// object, one table of kernels, chosen once at run time.
 //
-// Every operation has a plain f32 implementation, the reference. Faster paths replace some of them and
-// are tested against it. No result depends on the number of threads: work is cut into tasks of fixed
-// size, and sums over tasks are added in a fixed order.
+// Every operation has a plain f32 implementation, the reference. Faster paths replace some of them
+// and are tested against it. No result depends on the number of threads: work is cut into tasks of
+// fixed size, and sums over tasks are added in a fixed order.
 //
-// Buffers are f32 in row-major order unless a `struct matrix` says otherwise. Functions do not check
-// shapes (their callers, in model, made them) and cannot fail: all scratch is taken at creation.
+// Buffers are f32 in row-major order unless a `struct matrix` says otherwise. Functions do not
+// check shapes (their callers, in model, made them) and cannot fail: all scratch is taken at
+// creation.
 #ifndef COMPUTE_COMPUTE_H
 #define COMPUTE_COMPUTE_H
 
@@ -27,10 +28,10 @@ enum compute_path {
 
 extern const char *const compute_path_names[COMPUTE_PATHS]; // "auto", "reference", "avx2", …
 
-// threads: 0 for one a core. With COMPUTE_AUTO the variable TEMPER_COMPUTE may name a path; one that this
-// processor does not have is an error.
-bool compute_create(struct compute **compute, int threads, enum compute_path path,
-    struct error *error) WARN_UNUSED;
+// threads: 0 for one a core. With COMPUTE_AUTO the variable TEMPER_COMPUTE may name a path; one
+// that this processor does not have is an error.
+bool compute_create(
+    struct compute **compute, int threads, enum compute_path path, struct error *error) WARN_UNUSED;
 void compute_free(struct compute *compute);
 
 enum compute_path compute_path_of(const struct compute *compute);
@@ -39,8 +40,9 @@ struct thread_pool *compute_pool(struct compute *compute);
 
 // ---- the machine (peak.c) ----
 
-// What this machine can do at most with these kernels and threads, measured now, in about a third of a
-// second each: multiply-adds from registers, in 10⁹ operations a second; reading memory, in GB a second.
+// What this machine can do at most with these kernels and threads, measured now, in about a third
+// of a second each: multiply-adds from registers, in 10⁹ operations a second; reading memory, in GB
+// a second.
 double compute_peak_gflops(struct compute *compute);
 bool compute_bandwidth(struct compute *compute, double *gigabytes, struct error *error) WARN_UNUSED;
 
@@ -56,14 +58,15 @@ enum gemm_form {
 void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,
     float *c, size_t c_stride, float alpha, bool accumulate);
 
-// The form NT for few rows of A (decoding), where time goes into reading B: every type of B has a kernel
-// that reads it once. The sum of one element does not depend on how many rows there are.
+// The form NT for few rows of A (decoding), where time goes into reading B: every type of B has a
+// kernel that reads it once. The sum of one element does not depend on how many rows there are.
 void compute_few_rows(struct compute *compute, const float *a, size_t a_stride, size_t m,
     struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate);
 
 // ---- rows (reference.c, rows.c) ----
 
-// y = x · weight / rms(x), row by row; inverse_rms [rows] is kept for the backward pass (may be NULL).
+// y = x · weight / rms(x), row by row; inverse_rms [rows] is kept for the backward pass (may be
+// NULL).
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
     const float *weight, size_t rows, size_t columns, float epsilon);
 
@@ -71,8 +74,9 @@ void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, cons
 void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
     const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns);
 
-// Rotates the first `heads` heads of each row in place (half-split order: element i with i + head_dim/2).
-// cosine and sine are [position][head_dim / 2]; direction 1 forward, -1 for the gradient.
+// Rotates the first `heads` heads of each row in place (half-split order: element i with i +
+// head_dim/2). cosine and sine are [position][head_dim / 2]; direction 1 forward, -1 for the
+// gradient.
 void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
     size_t rows, size_t heads, size_t head_dim, const float *cosine, const float *sine,
     int direction);
@@ -97,10 +101,10 @@ void compute_embedding_backward(struct compute *compute, float *dtable, const fl
 
 // ---- attention (attention.c) ----
 
-// Query rows that belong to one sequence. Their positions are first_position, first_position + 1, …; query
-// at position p sees the keys 0 … p of the sequence. `keys` and `values` point to its key at position 0;
-// two positions are key_stride floats apart. dkeys and dvalues, used by the backward pass alone, are their
-// gradients in the same layout (+=).
+// Query rows that belong to one sequence. Their positions are first_position, first_position + 1,
+// …; query at position p sees the keys 0 … p of the sequence. `keys` and `values` point to its key
+// at position 0; two positions are key_stride floats apart. dkeys and dvalues, used by the backward
+// pass alone, are their gradients in the same layout (+=).
 struct attention_span {
     size_t first_row;
     size_t query_count;
@@ -120,8 +124,9 @@ struct attention_shape {
     float scale;         // 1 / sqrt(head_dim)
 };
 
-// Causal softmax attention with grouped queries, computed block by block (Dao et al. 2022): the matrix of
-// scores never exists. log_sum_exp [rows, heads] is kept for the backward pass (may be NULL).
+// Causal softmax attention with grouped queries, computed block by block (Dao et al. 2022): the
+// matrix of scores never exists. log_sum_exp [rows, heads] is kept for the backward pass (may be
+// NULL).
 void compute_attention(struct compute *compute, float *output, float *log_sum_exp,
     const float *query, const struct attention_span *spans, size_t span_count,
     const struct attention_shape *shape);
@@ -134,7 +139,8 @@ void compute_attention_backward(struct compute *compute, float *dquery, const fl
 // ---- loss (loss.c) ----
 
 // Row by row: losses = -log softmax(logits)[target] (unweighted), hits = 1 where the target has the
-// largest logit, else 0. `logits` are overwritten: with weight · (softmax - one-hot) where `gradient`.
+// largest logit, else 0. `logits` are overwritten: with weight · (softmax - one-hot) where
+// `gradient`.
 void compute_cross_entropy(struct compute *compute, float *logits, float *losses, float *hits,
     const int32_t *targets, const float *weights, size_t rows, size_t vocabulary, bool gradient);
 
@@ -148,7 +154,7 @@ struct adamw {
     float beta2;
     float epsilon;
     float weight_decay;
-    uint64_t step; // of this update, from 1: for the bias correction
+    uint64_t step;        // of this update, from 1: for the bias correction
     float gradient_scale; // clipping: gradients are multiplied by it first
 };
 
@@ -163,8 +169,9 @@ struct muon {
     float weight_decay; // parameters shrink by learning_rate · weight_decay of themselves
 };
 
-// Muon (Jordan 2024) for one matrix [rows, columns]: Nesterov momentum, orthogonalised by five Newton-
-// Schulz steps, scaled by sqrt(max(1, rows / columns)). `scratch` holds compute_muon_scratch() floats.
+// Muon (Jordan 2024) for one matrix [rows, columns]: Nesterov momentum, orthogonalised by five
+// Newton- Schulz steps, scaled by sqrt(max(1, rows / columns)). `scratch` holds
+// compute_muon_scratch() floats.
 void compute_muon(struct compute *compute, const struct muon *settings, float *parameters,
     const float *gradients, float *momentum_buffer, size_t rows, size_t columns, float *scratch);
 size_t compute_muon_scratch(size_t rows, size_t columns);

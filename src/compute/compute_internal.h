@@ -4,8 +4,8 @@
 
 #include "compute/compute.h"
 
-// Kernels over one row or one run of numbers, without threads. reference.c holds the plain ones; the
-// files in cpu/ are one source (cpu/row_kernels.h) compiled for each instruction set.
+// Kernels over one row or one run of numbers, without threads. reference.c holds the plain ones;
+// the files in cpu/ are one source (cpu/row_kernels.h) compiled for each instruction set.
 struct row_kernels {
     float (*rmsnorm)(float *y, const float *x, const float *weight, size_t columns, float epsilon);
     void (*rmsnorm_backward)(float *dx, const float *dy, const float *x, const float *weight,
@@ -20,16 +20,17 @@ struct row_kernels {
     void (*scale)(float *x, float factor, size_t count);
     float (*dot)(const float *x, const float *y, size_t count);
     float (*maximum)(const float *x, size_t count);
-    float (*exp_sum)(float *y, const float *x, float shift, size_t count); // y = exp(x - shift); Σ y
+    float (*exp_sum)(
+        float *y, const float *x, float shift, size_t count); // y = exp(x - shift); Σ y
     void (*softmax_gradient)(
         float *ds, const float *p, const float *dp, float delta, float scale, size_t count);
     double (*square_sum)(const float *x, size_t count);
     void (*adamw)(const struct adamw *settings, float *parameters, const float *gradients,
         float *first_moment, float *second_moment, size_t count);
-    // c[i, j] = alpha · a[i] · b[j] (or +=) for m rows of a and n rows of b: products with few rows,
-    // bound by reading b. The sum of one element does not depend on m and n.
-    void (*few_rows[DATA_TYPES])(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,
-        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate);
+    // c[i, j] = alpha · a[i] · b[j] (or +=) for m rows of a and n rows of b: products with few
+    // rows, bound by reading b. The sum of one element does not depend on m and n.
+    void (*few_rows[DATA_TYPES])(float *c, size_t c_stride, const float *a, size_t a_stride,
+        size_t m, const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate);
 };
 
 extern const struct row_kernels row_kernels_reference;
@@ -51,7 +52,8 @@ struct gemm_kernel {
     // c[mr, nr] (the part rows × columns of it) = alpha · panel_a · panel_b, or +=.
     void (*multiply)(size_t depth, const void *panel_a, const void *panel_b, float *c,
         size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate);
-    // Keeps the multipliers busy from registers alone; returns the operations done, 2 a multiply-add.
+    // Keeps the multipliers busy from registers alone; returns the operations done, 2 a
+    // multiply-add.
     double (*saturate)(size_t rounds);
 };
 
@@ -76,24 +78,21 @@ struct compute {
     size_t partial_capacity;
 };
 
-static inline void *compute_worker_scratch(const struct compute *compute, int worker)
-{
+static inline void *compute_worker_scratch(const struct compute *compute, int worker) {
     return compute->workers + (size_t)worker * WORKER_SCRATCH;
 }
 
-// A product in the calling thread, with both operands packed into `scratch`; for the tiles of attention.
-// Needs gemm_tile_scratch() bytes.
-void gemm_tile(const struct gemm_kernel *kernel, void *scratch, enum gemm_form form, struct matrix a,
-    struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate);
+// A product in the calling thread, with both operands packed into `scratch`; for the tiles of
+// attention. Needs gemm_tile_scratch() bytes.
+void gemm_tile(const struct gemm_kernel *kernel, void *scratch, enum gemm_form form,
+    struct matrix a, struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate);
 size_t gemm_tile_scratch(const struct gemm_kernel *kernel, size_t m, size_t n, size_t k);
 
-static inline size_t round_up(size_t value, size_t unit)
-{
+static inline size_t round_up(size_t value, size_t unit) {
     return (value + unit - 1) / unit * unit;
 }
 
-static inline size_t smaller(size_t a, size_t b)
-{
+static inline size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 

@@ -1,31 +1,26 @@
 #include "compute/data_type.h"
 
-static void f32_to_f32(float *to, const void *from, size_t count)
-{
+static void f32_to_f32(float *to, const void *from, size_t count) {
     memcpy(to, from, count * sizeof *to);
 }
 
-static void f32_from_f32(void *to, const float *from, size_t count)
-{
+static void f32_from_f32(void *to, const float *from, size_t count) {
     memcpy(to, from, count * sizeof *from);
 }
 
-static void bf16_row_to_f32(float *to, const void *from, size_t count)
-{
+static void bf16_row_to_f32(float *to, const void *from, size_t count) {
     const uint16_t *bits = from;
     for (size_t i = 0; i < count; i++)
         to[i] = bf16_to_f32(bits[i]);
 }
 
-static void bf16_row_from_f32(void *to, const float *from, size_t count)
-{
+static void bf16_row_from_f32(void *to, const float *from, size_t count) {
     uint16_t *bits = to;
     for (size_t i = 0; i < count; i++)
         bits[i] = bf16_from_f32(from[i]);
 }
 
-float f16_to_f32(uint16_t bits)
-{
+float f16_to_f32(uint16_t bits) {
     uint32_t sign = (uint32_t)(bits & 0x8000) << 16;
     uint32_t exponent = (bits >> 10) & 0x1f;
     uint32_t fraction = bits & 0x3ff;
@@ -44,17 +39,16 @@ float f16_to_f32(uint16_t bits)
     return value;
 }
 
-uint16_t f16_from_f32(float value)
-{
+uint16_t f16_from_f32(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     uint16_t sign = (uint16_t)((bits >> 16) & 0x8000);
     bits &= 0x7fffffff;
-    if (bits > 0x7f800000)
-        return sign | 0x7e00;
+    if (bits > 0x7f800000) return sign | 0x7e00;
     if (bits >= 0x477ff000) // 65520 and more round to infinity
         return sign | 0x7c00;
-    if (bits < 0x38800000) { // below 2⁻¹⁴: adding 0.5 leaves the rounded multiple of 2⁻²⁴ in the fraction
+    if (bits <
+        0x38800000) { // below 2⁻¹⁴: adding 0.5 leaves the rounded multiple of 2⁻²⁴ in the fraction
         float shifted;
         memcpy(&shifted, &bits, sizeof shifted);
         shifted += 0.5f;
@@ -65,22 +59,20 @@ uint16_t f16_from_f32(float value)
     return sign | (uint16_t)((bits >> 13) - (112 << 10));
 }
 
-static void f16_row_to_f32(float *to, const void *from, size_t count)
-{
+static void f16_row_to_f32(float *to, const void *from, size_t count) {
     const uint16_t *bits = from;
     for (size_t i = 0; i < count; i++)
         to[i] = f16_to_f32(bits[i]);
 }
 
-static void f16_row_from_f32(void *to, const float *from, size_t count)
-{
+static void f16_row_from_f32(void *to, const float *from, size_t count) {
     uint16_t *bits = to;
     for (size_t i = 0; i < count; i++)
         bits[i] = f16_from_f32(from[i]);
 }
 
 const struct data_type_traits data_type_table[DATA_TYPES] = {
-    [DATA_F32] = { "f32", "F32", 4, f32_to_f32, f32_from_f32 },
-    [DATA_BF16] = { "bf16", "BF16", 2, bf16_row_to_f32, bf16_row_from_f32 },
-    [DATA_F16] = { "f16", "F16", 2, f16_row_to_f32, f16_row_from_f32 },
+    [DATA_F32] = {"f32", "F32", 4, f32_to_f32, f32_from_f32},
+    [DATA_BF16] = {"bf16", "BF16", 2, bf16_row_to_f32, bf16_row_from_f32},
+    [DATA_F16] = {"f16", "F16", 2, f16_row_to_f32, f16_row_from_f32},
 };

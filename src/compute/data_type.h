@@ -1,5 +1,6 @@
-// The number formats that matrices are stored in, and what each needs to be read as f32: one table of
-// traits, so that a new storage type is one row and its two conversions, never a switch in a loop.
+// The number formats that matrices are stored in, and what each needs to be read as f32: one table
+// of traits, so that a new storage type is one row and its two conversions, never a switch in a
+// loop.
 #ifndef COMPUTE_DATA_TYPE_H
 #define COMPUTE_DATA_TYPE_H
 
@@ -29,26 +30,22 @@ struct matrix {
 };
 
 static inline struct matrix matrix_of(
-    const void *data, enum data_type type, size_t rows, size_t columns)
-{
-    return (struct matrix){ data, type, rows, columns, columns };
+    const void *data, enum data_type type, size_t rows, size_t columns) {
+    return (struct matrix){data, type, rows, columns, columns};
 }
 
-static inline struct matrix matrix_f32(const float *data, size_t rows, size_t columns)
-{
+static inline struct matrix matrix_f32(const float *data, size_t rows, size_t columns) {
     return matrix_of(data, DATA_F32, rows, columns);
 }
 
-static inline float bf16_to_f32(uint16_t bits)
-{
+static inline float bf16_to_f32(uint16_t bits) {
     uint32_t wide = (uint32_t)bits << 16;
     float value;
     memcpy(&value, &wide, sizeof value);
     return value;
 }
 
-static inline uint16_t bf16_from_f32(float value)
-{
+static inline uint16_t bf16_from_f32(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     if ((bits & 0x7fffffff) > 0x7f800000)

@@ -1,11 +1,11 @@
 // Blocked matrix products after Goto and van de Geijn ("Anatomy of High-Performance Matrix
-// Multiplication", 2008), with the roles of the two caches' operands exchanged: a panel of B (nr columns)
-// stays in L1 while panels of A stream from L2.
+// Multiplication", 2008), with the roles of the two caches' operands exchanged: a panel of B (nr
+// columns) stays in L1 while panels of A stream from L2.
 //
-// For each block of A (BLOCK_ROWS × kc): all threads pack it into shared scratch; then each task takes a
-// strip of B's columns, packs it for itself, and multiplies. Whatever the types of the operands, the
-// packers make one type of them. Tiles have fixed sizes and sums run along k in a fixed order, so the
-// number of threads changes nothing.
+// For each block of A (BLOCK_ROWS × kc): all threads pack it into shared scratch; then each task
+// takes a strip of B's columns, packs it for itself, and multiplies. Whatever the types of the
+// operands, the packers make one type of them. Tiles have fixed sizes and sums run along k in a
+// fixed order, so the number of threads changes nothing.
 #include "compute/compute_internal.h"
 
 enum {
@@ -31,8 +31,7 @@ struct product {
     size_t strips, strip_panels, row_parts, part_panels;
 };
 
-static void pack_a_task(void *context, size_t task, int worker)
-{
+static void pack_a_task(void *context, size_t task, int worker) {
     (void)worker;
     struct product *p = context;
     size_t first = task * p->kernel->mr;
@@ -42,8 +41,7 @@ static void pack_a_task(void *context, size_t task, int worker)
 
 // Panels of A from `panel` to `end` with a packed strip of B of `columns` columns from `column` on.
 static void multiply_block(const struct product *p, const uint8_t *packed_a, size_t panel,
-    size_t end, const uint8_t *packed_b, size_t column, size_t columns)
-{
+    size_t end, const uint8_t *packed_b, size_t column, size_t columns) {
     const struct gemm_kernel *kernel = p->kernel;
     bool accumulate = p->accumulate || p->k > 0;
     for (size_t j = 0; j < columns; j += kernel->nr)
@@ -57,16 +55,14 @@ static void multiply_block(const struct product *p, const uint8_t *packed_a, siz
         }
 }
 
-static void pack_strip(const struct product *p, uint8_t *packed, size_t column, size_t columns)
-{
+static void pack_strip(const struct product *p, uint8_t *packed, size_t column, size_t columns) {
     size_t nr = p->kernel->nr;
     for (size_t j = 0; j < columns; j += nr)
         p->kernel->pack(packed + j / nr * p->panel_b_size, nr, &p->b, p->b_k_contiguous, column + j,
             smaller(nr, columns - j), p->k, p->depth);
 }
 
-static void strip_task(void *context, size_t task, int worker)
-{
+static void strip_task(void *context, size_t task, int worker) {
     const struct product *p = context;
     size_t strip = task / p->row_parts, part = task % p->row_parts;
     size_t width = p->strip_panels * p->kernel->nr;
@@ -81,8 +77,7 @@ static void strip_task(void *context, size_t task, int worker)
             column, columns);
 }
 
-static void set_shape(struct product *p, enum gemm_form form)
-{
+static void set_shape(struct product *p, enum gemm_form form) {
     p->a_k_contiguous = form != GEMM_TN;
     p->b_k_contiguous = form == GEMM_NT;
     p->m = form == GEMM_TN ? p->a.columns : p->a.rows;
@@ -90,14 +85,12 @@ static void set_shape(struct product *p, enum gemm_form form)
 }
 
 // k cut into equal parts of at most kc.
-static size_t depth_step(const struct gemm_kernel *kernel, size_t k)
-{
+static size_t depth_step(const struct gemm_kernel *kernel, size_t k) {
     size_t parts = (k + kernel->kc - 1) / kernel->kc;
     return parts ? round_up((k + parts - 1) / parts, kernel->k_unit) : kernel->k_unit;
 }
 
-static void set_depth(struct product *p, size_t k, size_t depth)
-{
+static void set_depth(struct product *p, size_t k, size_t depth) {
     size_t whole = round_up(depth, p->kernel->k_unit);
     p->k = k;
     p->depth = depth;
@@ -105,9 +98,9 @@ static void set_depth(struct product *p, size_t k, size_t depth)
     p->panel_b_size = round_up(p->kernel->nr * whole * p->kernel->element_size, 64);
 }
 
-// How the block's tiles are dealt out: by strips of columns, and where those are few by rows as well.
-static void set_tasks(struct product *p)
-{
+// How the block's tiles are dealt out: by strips of columns, and where those are few by rows as
+// well.
+static void set_tasks(struct product *p) {
     size_t column_panels = (p->n + p->kernel->nr - 1) / p->kernel->nr;
     size_t row_panels = (p->rows + p->kernel->mr - 1) / p->kernel->mr;
     p->strip_panels = smaller(STRIP_PANELS, column_panels);
@@ -119,16 +112,20 @@ static void set_tasks(struct product *p)
     p->row_parts = (row_panels + p->part_panels - 1) / p->part_panels;
 }
 
-static size_t product_k(enum gemm_form form, const struct matrix *a)
-{
+static size_t product_k(enum gemm_form form, const struct matrix *a) {
     return form == GEMM_TN ? a->rows : a->columns;
 }
 
 void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,
-    float *c, size_t c_stride, float alpha, bool accumulate)
-{
-    struct product p = { .kernel = compute->gemm, .compute = compute, .a = a, .b = b, .c = c,
-        .c_stride = c_stride, .alpha = alpha, .accumulate = accumulate };
+    float *c, size_t c_stride, float alpha, bool accumulate) {
+    struct product p = {.kernel = compute->gemm,
+        .compute = compute,
+        .a = a,
+        .b = b,
+        .c = c,
+        .c_stride = c_stride,
+        .alpha = alpha,
+        .accumulate = accumulate};
     set_shape(&p, form);
     size_t k = product_k(form, &a), step = depth_step(p.kernel, k);
     size_t block_rows = BLOCK_PANELS * p.kernel->mr;
@@ -145,10 +142,14 @@ void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a,
 }
 
 void gemm_tile(const struct gemm_kernel *kernel, void *scratch, enum gemm_form form,
-    struct matrix a, struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate)
-{
-    struct product p = { .kernel = kernel, .a = a, .b = b, .c = c, .c_stride = c_stride,
-        .alpha = alpha, .accumulate = accumulate };
+    struct matrix a, struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate) {
+    struct product p = {.kernel = kernel,
+        .a = a,
+        .b = b,
+        .c = c,
+        .c_stride = c_stride,
+        .alpha = alpha,
+        .accumulate = accumulate};
     set_shape(&p, form);
     p.rows = p.m;
     size_t k = product_k(form, &a), step = depth_step(kernel, k);
@@ -164,10 +165,10 @@ void gemm_tile(const struct gemm_kernel *kernel, void *scratch, enum gemm_form f
     }
 }
 
-size_t gemm_tile_scratch(const struct gemm_kernel *kernel, size_t m, size_t n, size_t k)
-{
+size_t gemm_tile_scratch(const struct gemm_kernel *kernel, size_t m, size_t n, size_t k) {
     size_t depth = round_up(smaller(k, kernel->kc), kernel->k_unit);
-    size_t panels_a = (m + kernel->mr - 1) / kernel->mr, panels_b = (n + kernel->nr - 1) / kernel->nr;
-    return panels_a * round_up(kernel->mr * depth * kernel->element_size, 64)
-        + panels_b * round_up(kernel->nr * depth * kernel->element_size, 64);
+    size_t panels_a = (m + kernel->mr - 1) / kernel->mr,
+           panels_b = (n + kernel->nr - 1) / kernel->nr;
+    return panels_a * round_up(kernel->mr * depth * kernel->element_size, 64) +
+           panels_b * round_up(kernel->nr * depth * kernel->element_size, 64);
 }

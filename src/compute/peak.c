@@ -1,10 +1,10 @@
-// The limits that every speed is given as a fraction of, measured with the threads that do the work.
+// The limits that every speed is given as a fraction of, measured with the threads that do the
+// work.
 #include "base/memory.h"
 #include "compute/compute_internal.h"
 #include <time.h>
 
-static double now(void)
-{
+static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
@@ -18,40 +18,35 @@ struct peak_work {
     double sums[64];
 };
 
-static void saturate_task(void *context, size_t task, int worker)
-{
+static void saturate_task(void *context, size_t task, int worker) {
     (void)worker;
     struct peak_work *work = context;
     work->sums[task] = work->kernel->saturate(work->rounds);
 }
 
 // The best of many short runs: a peak is what the machine can do, not what its neighbours leave.
-double compute_peak_gflops(struct compute *compute)
-{
-    struct peak_work work = { .kernel = compute->gemm, .rounds = 50000 };
+double compute_peak_gflops(struct compute *compute) {
+    struct peak_work work = {.kernel = compute->gemm, .rounds = 50000};
     size_t tasks = 8 * (size_t)thread_pool_threads(compute->pool);
     double best = 0, end = now() + 0.3;
-    if (tasks > 64)
-        tasks = 64;
+    if (tasks > 64) tasks = 64;
     do {
         double start = now(), operations = 0;
         thread_pool_run(compute->pool, tasks, saturate_task, &work);
         double seconds = now() - start;
         for (size_t i = 0; i < tasks; i++)
             operations += work.sums[i];
-        if (operations / seconds > best)
-            best = operations / seconds;
+        if (operations / seconds > best) best = operations / seconds;
     } while (now() < end);
     return best * 1e-9;
 }
 
-static void read_task(void *context, size_t task, int worker)
-{
+static void read_task(void *context, size_t task, int worker) {
     (void)worker;
     struct peak_work *work = context;
     typedef float vector __attribute__((vector_size(64)));
     const vector *at = (const vector *)(work->block + task * work->step);
-    vector sums[8] = { 0 };
+    vector sums[8] = {0};
     for (size_t i = 0; i + 8 <= work->step / 16; i += 8)
         for (size_t j = 0; j < 8; j++)
             sums[j] += at[i + j];
@@ -60,13 +55,11 @@ static void read_task(void *context, size_t task, int worker)
     work->sums[task] = (double)sums[0][0];
 }
 
-bool compute_bandwidth(struct compute *compute, double *gigabytes, struct error *error)
-{
+bool compute_bandwidth(struct compute *compute, double *gigabytes, struct error *error) {
     enum { TASKS = 64, FLOATS = 64 << 20 };
-    struct peak_work work = { .step = FLOATS / TASKS };
+    struct peak_work work = {.step = FLOATS / TASKS};
     float *block = memory_alloc_aligned(FLOATS, sizeof *block);
-    if (!block)
-        return memory_error(error, "the measurement of bandwidth");
+    if (!block) return memory_error(error, "the measurement of bandwidth");
     work.block = block;
     double best = 0, end = now() + 0.4;
     do {

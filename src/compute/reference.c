@@ -1,11 +1,10 @@
-// The reference: every row kernel in plain C and libm, written to be read beside the formulas. It decides
-// what the faster kernels have to give.
+// The reference: every row kernel in plain C and libm, written to be read beside the formulas. It
+// decides what the faster kernels have to give.
 #include "compute/compute_internal.h"
 #include <math.h>
 
 static float reference_rmsnorm(
-    float *y, const float *x, const float *weight, size_t columns, float epsilon)
-{
+    float *y, const float *x, const float *weight, size_t columns, float epsilon) {
     float sum = 0;
     for (size_t i = 0; i < columns; i++)
         sum += x[i] * x[i];
@@ -17,8 +16,7 @@ static float reference_rmsnorm(
 
 // y_i = w_i x_i r with r = (mean x² + ε)^-½, so dx_i = r w_i dy_i - x_i r³ / n · Σ_j w_j dy_j x_j
 static void reference_rmsnorm_backward(float *dx, const float *dy, const float *x,
-    const float *weight, float inverse_rms, size_t columns)
-{
+    const float *weight, float inverse_rms, size_t columns) {
     float sum = 0;
     for (size_t i = 0; i < columns; i++)
         sum += weight[i] * dy[i] * x[i];
@@ -28,8 +26,7 @@ static void reference_rmsnorm_backward(float *dx, const float *dy, const float *
 }
 
 static void reference_rope(float *row, size_t heads, size_t half, const float *cosine,
-    const float *sine, float direction)
-{
+    const float *sine, float direction) {
     for (size_t head = 0; head < heads; head++, row += 2 * half)
         for (size_t i = 0; i < half; i++) {
             float first = row[i], second = row[i + half];
@@ -38,15 +35,13 @@ static void reference_rope(float *row, size_t heads, size_t half, const float *c
         }
 }
 
-static void reference_swiglu(float *y, const float *gate, const float *up, size_t count)
-{
+static void reference_swiglu(float *y, const float *gate, const float *up, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
 }
 
 static void reference_swiglu_backward(
-    float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count)
-{
+    float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count) {
     for (size_t i = 0; i < count; i++) {
         float g = gate[i], u = up[i], d = dy[i];
         float sigmoid = 1.0f / (1.0f + expf(-g));
@@ -55,42 +50,36 @@ static void reference_swiglu_backward(
     }
 }
 
-static void reference_add(float *y, const float *x, size_t count)
-{
+static void reference_add(float *y, const float *x, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] += x[i];
 }
 
-static void reference_add_scaled(float *y, const float *x, float factor, size_t count)
-{
+static void reference_add_scaled(float *y, const float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] += factor * x[i];
 }
 
-static void reference_scale(float *x, float factor, size_t count)
-{
+static void reference_scale(float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++)
         x[i] *= factor;
 }
 
-static float reference_dot(const float *x, const float *y, size_t count)
-{
+static float reference_dot(const float *x, const float *y, size_t count) {
     float sum = 0;
     for (size_t i = 0; i < count; i++)
         sum += x[i] * y[i];
     return sum;
 }
 
-static float reference_maximum(const float *x, size_t count)
-{
+static float reference_maximum(const float *x, size_t count) {
     float maximum = -INFINITY;
     for (size_t i = 0; i < count; i++)
         maximum = x[i] > maximum ? x[i] : maximum;
     return maximum;
 }
 
-static float reference_exp_sum(float *y, const float *x, float shift, size_t count)
-{
+static float reference_exp_sum(float *y, const float *x, float shift, size_t count) {
     float sum = 0;
     for (size_t i = 0; i < count; i++) {
         y[i] = expf(x[i] - shift);
@@ -100,14 +89,12 @@ static float reference_exp_sum(float *y, const float *x, float shift, size_t cou
 }
 
 static void reference_softmax_gradient(
-    float *ds, const float *p, const float *dp, float delta, float scale, size_t count)
-{
+    float *ds, const float *p, const float *dp, float delta, float scale, size_t count) {
     for (size_t i = 0; i < count; i++)
         ds[i] = p[i] * (dp[i] - delta) * scale;
 }
 
-static double reference_square_sum(const float *x, size_t count)
-{
+static double reference_square_sum(const float *x, size_t count) {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
         sum += (double)x[i] * (double)x[i];
@@ -115,8 +102,7 @@ static double reference_square_sum(const float *x, size_t count)
 }
 
 static void reference_adamw(const struct adamw *s, float *parameters, const float *gradients,
-    float *first_moment, float *second_moment, size_t count)
-{
+    float *first_moment, float *second_moment, size_t count) {
     double correction1 = 1 - pow(s->beta1, (double)s->step);
     double correction2 = 1 - pow(s->beta2, (double)s->step);
     float step_size = (float)(s->learning_rate / correction1);
@@ -133,8 +119,7 @@ static void reference_adamw(const struct adamw *s, float *parameters, const floa
 
 #define REFERENCE_FEW_ROWS(name, type, convert)                                                    \
     static void name(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,         \
-        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate)          \
-    {                                                                                              \
+        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate) {        \
         for (size_t j = 0; j < n; j++) {                                                           \
             const type *weights = (const type *)b + j * b_stride;                                  \
             for (size_t i = 0; i < m; i++) {                                                       \
@@ -166,5 +151,5 @@ const struct row_kernels row_kernels_reference = {
     .softmax_gradient = reference_softmax_gradient,
     .square_sum = reference_square_sum,
     .adamw = reference_adamw,
-    .few_rows = { reference_few_rows_f32, reference_few_rows_bf16, reference_few_rows_f16 },
+    .few_rows = {reference_few_rows_f32, reference_few_rows_bf16, reference_few_rows_f16},
 };

@@ -3,13 +3,11 @@
 
 enum { TASK_ELEMENTS = 16384, COLUMN_BLOCK = 64 };
 
-static size_t rows_of_task(size_t columns)
-{
+static size_t rows_of_task(size_t columns) {
     return columns < TASK_ELEMENTS ? TASK_ELEMENTS / (columns ? columns : 1) : 1;
 }
 
-static size_t tasks_for(size_t count, size_t of_task)
-{
+static size_t tasks_for(size_t count, size_t of_task) {
     return (count + of_task - 1) / of_task;
 }
 
@@ -21,26 +19,21 @@ struct rmsnorm_work {
     float epsilon;
 };
 
-static void rmsnorm_task(void *context, size_t task, int worker)
-{
+static void rmsnorm_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct rmsnorm_work *w = context;
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
-        float inverse_rms = w->kernels->rmsnorm(w->y + row * w->columns, w->x + row * w->columns,
-            w->weight, w->columns, w->epsilon);
-        if (w->inverse_rms)
-            w->inverse_rms[row] = inverse_rms;
+        float inverse_rms = w->kernels->rmsnorm(
+            w->y + row * w->columns, w->x + row * w->columns, w->weight, w->columns, w->epsilon);
+        if (w->inverse_rms) w->inverse_rms[row] = inverse_rms;
     }
 }
 
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
-    const float *weight, size_t rows, size_t columns, float epsilon)
-{
-    struct rmsnorm_work work
-        = { compute->rows, y, inverse_rms, x, weight, rows, columns, epsilon };
-    thread_pool_run(
-        compute->pool, tasks_for(rows, rows_of_task(columns)), rmsnorm_task, &work);
+    const float *weight, size_t rows, size_t columns, float epsilon) {
+    struct rmsnorm_work work = {compute->rows, y, inverse_rms, x, weight, rows, columns, epsilon};
+    thread_pool_run(compute->pool, tasks_for(rows, rows_of_task(columns)), rmsnorm_task, &work);
 }
 
 struct rmsnorm_backward_work {
@@ -50,8 +43,7 @@ struct rmsnorm_backward_work {
     size_t rows, columns;
 };
 
-static void rmsnorm_backward_task(void *context, size_t task, int worker)
-{
+static void rmsnorm_backward_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct rmsnorm_backward_work *w = context;
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
@@ -63,12 +55,11 @@ static void rmsnorm_backward_task(void *context, size_t task, int worker)
 }
 
 // A block of columns over all rows in order, so that the sum is the same for any number of threads.
-static void rmsnorm_weight_task(void *context, size_t task, int worker)
-{
+static void rmsnorm_weight_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct rmsnorm_backward_work *w = context;
     size_t first = task * COLUMN_BLOCK, count = smaller(COLUMN_BLOCK, w->columns - first);
-    float sum[COLUMN_BLOCK] = { 0 };
+    float sum[COLUMN_BLOCK] = {0};
     for (size_t row = 0; row < w->rows; row++) {
         const float *dy = w->dy + row * w->columns + first, *x = w->x + row * w->columns + first;
         for (size_t i = 0; i < count; i++)
@@ -79,10 +70,9 @@ static void rmsnorm_weight_task(void *context, size_t task, int worker)
 }
 
 void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
-    const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns)
-{
-    struct rmsnorm_backward_work work
-        = { compute->rows, dx, dweight, dy, x, weight, inverse_rms, rows, columns };
+    const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns) {
+    struct rmsnorm_backward_work work = {
+        compute->rows, dx, dweight, dy, x, weight, inverse_rms, rows, columns};
     thread_pool_run(
         compute->pool, tasks_for(rows, rows_of_task(columns)), rmsnorm_backward_task, &work);
     if (dweight)
@@ -99,24 +89,22 @@ struct rope_work {
     float direction;
 };
 
-static void rope_task(void *context, size_t task, int worker)
-{
+static void rope_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct rope_work *w = context;
     size_t step = rows_of_task(w->heads * w->half * 2), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
         size_t at = (size_t)w->positions[row] * w->half;
-        w->kernels->rope(w->x + row * w->stride, w->heads, w->half, w->cosine + at, w->sine + at,
-            w->direction);
+        w->kernels->rope(
+            w->x + row * w->stride, w->heads, w->half, w->cosine + at, w->sine + at, w->direction);
     }
 }
 
 void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
     size_t rows, size_t heads, size_t head_dim, const float *cosine, const float *sine,
-    int direction)
-{
-    struct rope_work work = { compute->rows, x, stride, rows, heads, head_dim / 2, positions,
-        cosine, sine, (float)direction };
+    int direction) {
+    struct rope_work work = {compute->rows, x, stride, rows, heads, head_dim / 2, positions, cosine,
+        sine, (float)direction};
     thread_pool_run(
         compute->pool, tasks_for(rows, rows_of_task(heads * head_dim)), rope_task, &work);
 }
@@ -128,8 +116,7 @@ struct elements_work {
     size_t count;
 };
 
-static void swiglu_task(void *context, size_t task, int worker)
-{
+static void swiglu_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct elements_work *w = context;
     size_t at = task * TASK_ELEMENTS, count = smaller(TASK_ELEMENTS, w->count - at);
@@ -137,15 +124,13 @@ static void swiglu_task(void *context, size_t task, int worker)
 }
 
 void compute_swiglu(
-    struct compute *compute, float *y, const float *gate, const float *up, size_t count)
-{
-    struct elements_work work
-        = { .kernels = compute->rows, .y = y, .gate = gate, .up = up, .count = count };
+    struct compute *compute, float *y, const float *gate, const float *up, size_t count) {
+    struct elements_work work = {
+        .kernels = compute->rows, .y = y, .gate = gate, .up = up, .count = count};
     thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), swiglu_task, &work);
 }
 
-static void swiglu_backward_task(void *context, size_t task, int worker)
-{
+static void swiglu_backward_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct elements_work *w = context;
     size_t at = task * TASK_ELEMENTS, count = smaller(TASK_ELEMENTS, w->count - at);
@@ -154,23 +139,20 @@ static void swiglu_backward_task(void *context, size_t task, int worker)
 }
 
 void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, const float *dy,
-    const float *gate, const float *up, size_t count)
-{
-    struct elements_work work = { compute->rows, dgate, dup, dy, gate, up, count };
+    const float *gate, const float *up, size_t count) {
+    struct elements_work work = {compute->rows, dgate, dup, dy, gate, up, count};
     thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), swiglu_backward_task, &work);
 }
 
-static void add_task(void *context, size_t task, int worker)
-{
+static void add_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct elements_work *w = context;
     size_t at = task * TASK_ELEMENTS;
     w->kernels->add(w->y + at, w->x + at, smaller(TASK_ELEMENTS, w->count - at));
 }
 
-void compute_add(struct compute *compute, float *y, const float *x, size_t count)
-{
-    struct elements_work work = { .kernels = compute->rows, .y = y, .x = x, .count = count };
+void compute_add(struct compute *compute, float *y, const float *x, size_t count) {
+    struct elements_work work = {.kernels = compute->rows, .y = y, .x = x, .count = count};
     thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), add_task, &work);
 }
 
@@ -182,30 +164,27 @@ struct embedding_work {
     struct matrix table;
 };
 
-static void embedding_task(void *context, size_t task, int worker)
-{
+static void embedding_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct embedding_work *w = context;
     const struct data_type_traits *traits = &data_type_table[w->table.type];
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++)
         traits->to_f32(w->x + row * w->columns,
-            (const uint8_t *)w->table.data
-                + (size_t)w->tokens[row] * w->table.stride * traits->size,
+            (const uint8_t *)w->table.data +
+                (size_t)w->tokens[row] * w->table.stride * traits->size,
             w->columns);
 }
 
 void compute_embedding(
-    struct compute *compute, float *x, const int32_t *tokens, size_t rows, struct matrix table)
-{
-    struct embedding_work work
-        = { .x = x, .tokens = tokens, .rows = rows, .columns = table.columns, .table = table };
+    struct compute *compute, float *x, const int32_t *tokens, size_t rows, struct matrix table) {
+    struct embedding_work work = {
+        .x = x, .tokens = tokens, .rows = rows, .columns = table.columns, .table = table};
     thread_pool_run(
         compute->pool, tasks_for(rows, rows_of_task(table.columns)), embedding_task, &work);
 }
 
-static void embedding_backward_task(void *context, size_t task, int worker)
-{
+static void embedding_backward_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct embedding_work *w = context;
     size_t first = task * COLUMN_BLOCK, count = smaller(COLUMN_BLOCK, w->columns - first);
@@ -218,10 +197,9 @@ static void embedding_backward_task(void *context, size_t task, int worker)
 }
 
 void compute_embedding_backward(struct compute *compute, float *dtable, const float *dx,
-    const int32_t *tokens, size_t rows, size_t columns)
-{
-    struct embedding_work work
-        = { .dtable = dtable, .dx = dx, .tokens = tokens, .rows = rows, .columns = columns };
+    const int32_t *tokens, size_t rows, size_t columns) {
+    struct embedding_work work = {
+        .dtable = dtable, .dx = dx, .tokens = tokens, .rows = rows, .columns = columns};
     thread_pool_run(
         compute->pool, tasks_for(columns, COLUMN_BLOCK), embedding_backward_task, &work);
 }
@@ -239,21 +217,18 @@ struct few_rows_work {
 
 enum { FEW_ROWS_TASK = 32 };
 
-static void few_rows_task(void *context, size_t task, int worker)
-{
+static void few_rows_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct few_rows_work *w = context;
     size_t first = task * FEW_ROWS_TASK, count = smaller(FEW_ROWS_TASK, w->b.rows - first);
-    const uint8_t *b = (const uint8_t *)w->b.data
-        + first * w->b.stride * data_type_table[w->b.type].size;
+    const uint8_t *b =
+        (const uint8_t *)w->b.data + first * w->b.stride * data_type_table[w->b.type].size;
     w->kernels->few_rows[w->b.type](w->c + first, w->c_stride, w->a, w->a_stride, w->m, b,
         w->b.stride, count, w->b.columns, w->alpha, w->accumulate);
 }
 
 void compute_few_rows(struct compute *compute, const float *a, size_t a_stride, size_t m,
-    struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate)
-{
-    struct few_rows_work work
-        = { compute->rows, c, c_stride, a, a_stride, m, b, alpha, accumulate };
+    struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate) {
+    struct few_rows_work work = {compute->rows, c, c_stride, a, a_stride, m, b, alpha, accumulate};
     thread_pool_run(compute->pool, tasks_for(b.rows, FEW_ROWS_TASK), few_rows_task, &work);
 }

@@ -1,8 +1,9 @@
-// The scheduler: one thread, which in each pass gathers the next token of every running request of one
-// base model, whatever their adapters, and at most one piece of a prompt, and runs them together.
+// The scheduler: one thread, which in each pass gathers the next token of every running request of
+// one base model, whatever their adapters, and at most one piece of a prompt, and runs them
+// together.
 //
-// A prompt is cut into pieces of PREFILL_ROWS tokens counted from its own start, and the kernels of a row
-// depend on its own request alone: an answer is the same in company as alone.
+// A prompt is cut into pieces of PREFILL_ROWS tokens counted from its own start, and the kernels of
+// a row depend on its own request alone: an answer is the same in company as alone.
 #include "generate/engine.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -60,10 +61,8 @@ struct engine {
 
 // ---- requests ----
 
-static void free_job(struct job *job)
-{
-    if (!job)
-        return;
+static void free_job(struct job *job) {
+    if (!job) return;
     for (size_t i = 0; job->stops && i < job->request.stop_count; i++)
         memory_free(job->stops[i]);
     memory_free(job->stops);
@@ -76,8 +75,7 @@ static void free_job(struct job *job)
     memory_free(job);
 }
 
-static bool copy_texts(struct job *job, const struct engine_request *request)
-{
+static bool copy_texts(struct job *job, const struct engine_request *request) {
     job->model = memory_copy_string(request->model);
     job->adapter = request->adapter ? memory_copy_string(request->adapter) : NULL;
     job->messages = json_deep_copy(request->messages);
@@ -88,8 +86,7 @@ static bool copy_texts(struct job *job, const struct engine_request *request)
     return ok;
 }
 
-static uint64_t fresh_seed(void)
-{
+static uint64_t fresh_seed(void) {
     char text[17];
     struct error ignored;
     uint64_t seed = 0;
@@ -99,30 +96,26 @@ static uint64_t fresh_seed(void)
     return seed;
 }
 
-static bool make_job(struct job **made, const struct engine_request *request, struct error *error)
-{
+static bool make_job(struct job **made, const struct engine_request *request, struct error *error) {
     struct job *job = memory_alloc_zeroed(1, sizeof *job);
-    if (!job)
-        return memory_error(error, "a request");
+    if (!job) return memory_error(error, "a request");
     job->request = *request;
     job->next_token = -1;
     if (!copy_texts(job, request)) {
         free_job(job);
         return memory_error(error, "a request");
     }
-    job->sampler = (struct sampler) { request->temperature, request->top_p,
-        request->has_seed ? request->seed : fresh_seed() };
+    job->sampler = (struct sampler){
+        request->temperature, request->top_p, request->has_seed ? request->seed : fresh_seed()};
     text_stream_init(&job->stream, (const char *const *)job->stops, request->stop_count);
     *made = job;
     return true;
 }
 
 bool engine_submit(struct engine *engine, const struct engine_request *request, uint64_t *ticket,
-    struct error *error)
-{
+    struct error *error) {
     struct job *job = NULL;
-    if (!make_job(&job, request, error))
-        return false;
+    if (!make_job(&job, request, error)) return false;
     pthread_mutex_lock(&engine->lock);
     bool room = engine->waiting_count < MAX_WAITING && !engine->closing;
     if (room) {
@@ -135,56 +128,45 @@ bool engine_submit(struct engine *engine, const struct engine_request *request, 
         pthread_cond_signal(&engine->wake);
     }
     pthread_mutex_unlock(&engine->lock);
-    if (!room)
-        free_job(job);
-    return room
-        || error_set(error, ERROR_CONFLICT,
-            "%d requests are waiting already; ask again in a moment", MAX_WAITING);
+    if (!room) free_job(job);
+    return room || error_set(error, ERROR_CONFLICT,
+                       "%d requests are waiting already; ask again in a moment", MAX_WAITING);
 }
 
-void engine_cancel(struct engine *engine, uint64_t ticket)
-{
+void engine_cancel(struct engine *engine, uint64_t ticket) {
     pthread_mutex_lock(&engine->lock);
     for (struct job *job = engine->waiting; job; job = job->next)
-        if (job->ticket == ticket)
-            job->cancelled = true;
+        if (job->ticket == ticket) job->cancelled = true;
     for (size_t i = 0; i < engine->running_count; i++)
-        if (engine->running[i]->ticket == ticket)
-            engine->running[i]->cancelled = true;
+        if (engine->running[i]->ticket == ticket) engine->running[i]->cancelled = true;
     pthread_cond_signal(&engine->wake);
     pthread_mutex_unlock(&engine->lock);
 }
 
 // ---- beginning and ending ----
 
-static void show_ready(struct engine *engine, struct job *job)
-{
+static void show_ready(struct engine *engine, struct job *job) {
     if (engine->ready.length && job->request.piece)
         job->request.piece(job->request.context, engine->ready.data, engine->ready.length);
 }
 
-static void finish(struct engine *engine, struct job *job, enum engine_reason reason)
-{
+static void finish(struct engine *engine, struct job *job, enum engine_reason reason) {
     struct error ignored;
     job->result.reason = reason;
     if (reason == ENGINE_STOP || reason == ENGINE_LENGTH) {
-        if (text_stream_finish(&job->stream, &engine->ready, &ignored))
-            show_ready(engine, job);
+        if (text_stream_finish(&job->stream, &engine->ready, &ignored)) show_ready(engine, job);
     }
     job->request.finished(job->request.context, &job->result);
-    if (job->loaded)
-        model_cache_release_model(job->loaded);
+    if (job->loaded) model_cache_release_model(job->loaded);
     model_cache_release_adapter(job->with);
     free_job(job);
 }
 
-static bool prepare_lengths(struct job *job, struct error *error)
-{
+static bool prepare_lengths(struct job *job, struct error *error) {
     const struct model_config *config = transformer_config(job->loaded->transformer);
     size_t context = config->context_length, prompt = job->prompt.count;
     job->result.prompt_tokens = (int64_t)prompt;
-    if (!prompt)
-        return error_set(error, ERROR_INVALID, "The chat is empty once rendered");
+    if (!prompt) return error_set(error, ERROR_INVALID, "The chat is empty once rendered");
     if (prompt >= context)
         return error_set(error, ERROR_INVALID,
             "This model's maximum context length is %zu tokens, and the messages have %zu tokens; "
@@ -196,20 +178,19 @@ static bool prepare_lengths(struct job *job, struct error *error)
     return true;
 }
 
-static bool begin(struct engine *engine, struct job *job, struct error *error)
-{
-    return model_cache_model(&engine->cache, job->model, &job->loaded, error)
-        && (!job->adapter
-            || model_cache_adapter(&engine->cache, job->loaded, job->adapter, &job->with, error))
-        && chat_format_prompt(job->loaded->format, job->messages, &job->prompt, error)
-        && prepare_lengths(job, error)
-        && kv_cache_reserve(&job->kv, transformer_config(job->loaded->transformer),
-            job->prompt.count, error);
+static bool begin(struct engine *engine, struct job *job, struct error *error) {
+    return model_cache_model(&engine->cache, job->model, &job->loaded, error) &&
+           (!job->adapter ||
+               model_cache_adapter(&engine->cache, job->loaded, job->adapter, &job->with, error)) &&
+           chat_format_prompt(job->loaded->format, job->messages, &job->prompt, error) &&
+           prepare_lengths(job, error) &&
+           kv_cache_reserve(
+               &job->kv, transformer_config(job->loaded->transformer), job->prompt.count, error);
 }
 
-// Takes the oldest waiting request, or NULL. Waits for one if nothing runs. *closing says that all is to end.
-static struct job *take_waiting(struct engine *engine, bool *closing)
-{
+// Takes the oldest waiting request, or NULL. Waits for one if nothing runs. *closing says that all
+// is to end.
+static struct job *take_waiting(struct engine *engine, bool *closing) {
     pthread_mutex_lock(&engine->lock);
     while (!engine->waiting && !engine->running_count && !engine->closing)
         pthread_cond_wait(&engine->wake, &engine->lock);
@@ -224,16 +205,14 @@ static struct job *take_waiting(struct engine *engine, bool *closing)
     return job;
 }
 
-static bool is_cancelled(struct engine *engine, const struct job *job)
-{
+static bool is_cancelled(struct engine *engine, const struct job *job) {
     pthread_mutex_lock(&engine->lock);
     bool cancelled = job->cancelled || engine->closing;
     pthread_mutex_unlock(&engine->lock);
     return cancelled;
 }
 
-static void start(struct engine *engine, struct job *job)
-{
+static void start(struct engine *engine, struct job *job) {
     if (is_cancelled(engine, job)) {
         finish(engine, job, ENGINE_CANCELLED);
         return;
@@ -247,8 +226,7 @@ static void start(struct engine *engine, struct job *job)
     pthread_mutex_unlock(&engine->lock);
 }
 
-static void end_running(struct engine *engine, struct job *job, enum engine_reason reason)
-{
+static void end_running(struct engine *engine, struct job *job, enum engine_reason reason) {
     pthread_mutex_lock(&engine->lock);
     size_t at = 0;
     while (engine->running[at] != job)
@@ -260,8 +238,7 @@ static void end_running(struct engine *engine, struct job *job, enum engine_reas
     finish(engine, job, reason);
 }
 
-static void end_cancelled(struct engine *engine)
-{
+static void end_cancelled(struct engine *engine) {
     for (size_t i = engine->running_count; i-- > 0;)
         if (is_cancelled(engine, engine->running[i]))
             end_running(engine, engine->running[i], ENGINE_CANCELLED);
@@ -279,13 +256,12 @@ struct pass {
     struct job *logit_jobs[MAX_RUNNING];
 };
 
-static void add_span(struct pass *pass, struct job *job, const int32_t *tokens, size_t count,
-    bool wants_logits)
-{
+static void add_span(
+    struct pass *pass, struct job *job, const int32_t *tokens, size_t count, bool wants_logits) {
     memcpy(pass->tokens + pass->rows, tokens, count * sizeof *tokens);
     pass->jobs[pass->span_count] = job;
-    pass->spans[pass->span_count++] = (struct inference_span) { pass->rows, count, &job->kv,
-        job->with ? job->with->lora : NULL };
+    pass->spans[pass->span_count++] =
+        (struct inference_span){pass->rows, count, &job->kv, job->with ? job->with->lora : NULL};
     pass->rows += count;
     if (wants_logits) {
         pass->logit_jobs[pass->logit_count] = job;
@@ -293,22 +269,19 @@ static void add_span(struct pass *pass, struct job *job, const int32_t *tokens, 
     }
 }
 
-static void add_prompt(struct pass *pass, struct job *job)
-{
+static void add_prompt(struct pass *pass, struct job *job) {
     size_t done = job->kv.length, left = job->prompt.count - done;
     size_t count = left < PREFILL_ROWS ? left : PREFILL_ROWS;
     add_span(pass, job, job->prompt.ids + done, count, count == left);
 }
 
-static void gather(struct engine *engine, struct pass *pass)
-{
+static void gather(struct engine *engine, struct pass *pass) {
     bool prompt_taken = false;
     pass->rows = pass->span_count = pass->logit_count = 0;
     pass->model = engine->running[engine->turn++ % engine->running_count]->loaded;
     for (size_t i = 0; i < engine->running_count; i++) {
         struct job *job = engine->running[i];
-        if (job->loaded != pass->model)
-            continue;
+        if (job->loaded != pass->model) continue;
         if (job->next_token >= 0) {
             add_span(pass, job, &job->next_token, 1, true);
         } else if (!prompt_taken) {
@@ -319,8 +292,7 @@ static void gather(struct engine *engine, struct pass *pass)
 }
 
 // Takes the next token of a request: shows its text, and ends the request where it is at its end.
-static void take_token(struct engine *engine, struct job *job, const float *logits)
-{
+static void take_token(struct engine *engine, struct job *job, const float *logits) {
     struct loaded_model *model = job->loaded;
     size_t vocabulary = transformer_config(model->transformer)->vocabulary_size, length;
     int32_t token = sampler_pick(&job->sampler, logits, vocabulary,
@@ -330,11 +302,9 @@ static void take_token(struct engine *engine, struct job *job, const float *logi
         end_running(engine, job, ENGINE_STOP);
         return;
     }
-    const char *bytes
-        = tokenizer_token_bytes(chat_format_tokenizer(model->format), token, &length);
+    const char *bytes = tokenizer_token_bytes(chat_format_tokenizer(model->format), token, &length);
     bool ok = text_stream_add(&job->stream, bytes, length, &engine->ready, &job->result.error);
-    if (ok)
-        show_ready(engine, job);
+    if (ok) show_ready(engine, job);
     job->next_token = token;
     if (!ok)
         end_running(engine, job, ENGINE_FAILED);
@@ -344,8 +314,7 @@ static void take_token(struct engine *engine, struct job *job, const float *logi
         end_running(engine, job, ENGINE_LENGTH);
 }
 
-static void fail_pass(struct engine *engine, const struct pass *pass, const struct error *error)
-{
+static void fail_pass(struct engine *engine, const struct pass *pass, const struct error *error) {
     log_error("generating: %s", error->message);
     for (size_t i = 0; i < pass->span_count; i++) {
         pass->jobs[i]->result.error = *error;
@@ -354,8 +323,7 @@ static void fail_pass(struct engine *engine, const struct pass *pass, const stru
 }
 
 // Requests whose keys and values have no room left in memory end here; the others go on.
-static void make_room(struct engine *engine)
-{
+static void make_room(struct engine *engine) {
     for (size_t i = engine->running_count; i-- > 0;) {
         struct job *job = engine->running[i];
         if (!kv_cache_reserve(&job->kv, transformer_config(job->loaded->transformer),
@@ -364,8 +332,7 @@ static void make_room(struct engine *engine)
     }
 }
 
-static void run_pass(struct engine *engine, struct pass *pass)
-{
+static void run_pass(struct engine *engine, struct pass *pass) {
     struct error error;
     gather(engine, pass);
     size_t vocabulary = transformer_config(pass->model->transformer)->vocabulary_size;
@@ -378,8 +345,7 @@ static void run_pass(struct engine *engine, struct pass *pass)
         take_token(engine, pass->logit_jobs[i], pass->model->logits + i * vocabulary);
 }
 
-static void *schedule(void *context)
-{
+static void *schedule(void *context) {
     struct engine *engine = context;
     struct pass pass;
     bool closing;
@@ -388,21 +354,18 @@ static void *schedule(void *context)
         while ((job = take_waiting(engine, &closing)))
             start(engine, job);
         end_cancelled(engine);
-        if (closing)
-            return NULL;
+        if (closing) return NULL;
         make_room(engine);
-        if (engine->running_count)
-            run_pass(engine, &pass);
+        if (engine->running_count) run_pass(engine, &pass);
     }
 }
 
 // ---- opening and closing ----
 
-bool engine_open(struct engine **engine, const struct engine_options *options, struct error *error)
-{
+bool engine_open(
+    struct engine **engine, const struct engine_options *options, struct error *error) {
     struct engine *made = memory_alloc_zeroed(1, sizeof *made);
-    if (!made)
-        return memory_error(error, "the engine");
+    if (!made) return memory_error(error, "the engine");
     if (!compute_create(&made->compute, options->threads, COMPUTE_AUTO, error)) {
         memory_free(made);
         return false;
@@ -420,10 +383,8 @@ bool engine_open(struct engine **engine, const struct engine_options *options, s
     return true;
 }
 
-void engine_close(struct engine *engine)
-{
-    if (!engine)
-        return;
+void engine_close(struct engine *engine) {
+    if (!engine) return;
     pthread_mutex_lock(&engine->lock);
     engine->closing = true;
     pthread_cond_signal(&engine->wake);

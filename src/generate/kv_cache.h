@@ -4,7 +4,8 @@
 
 #include "model/transformer.h"
 
-// Makes room for `tokens` in all, keeping what is there. Starts from zeros; free with kv_cache_free.
+// Makes room for `tokens` in all, keeping what is there. Starts from zeros; free with
+// kv_cache_free.
 bool kv_cache_reserve(struct kv_sequence *kv, const struct model_config *config, size_t tokens,
     struct error *error) WARN_UNUSED;
 void kv_cache_free(struct kv_sequence *kv);

@@ -4,18 +4,15 @@
 #include <string.h>
 
 void model_cache_init(
-    struct model_cache *cache, struct compute *compute, size_t max_rows, size_t max_logit_rows)
-{
+    struct model_cache *cache, struct compute *compute, size_t max_rows, size_t max_logit_rows) {
     memset(cache, 0, sizeof *cache);
     cache->compute = compute;
     cache->max_rows = max_rows;
     cache->max_logit_rows = max_logit_rows;
 }
 
-static void free_model(struct loaded_model *model)
-{
-    if (!model)
-        return;
+static void free_model(struct loaded_model *model) {
+    if (!model) return;
     inference_free(model->inference);
     transformer_close(model->transformer);
     chat_format_close(model->format);
@@ -25,17 +22,14 @@ static void free_model(struct loaded_model *model)
     memory_free(model);
 }
 
-static void free_adapter(struct loaded_adapter *adapter)
-{
-    if (!adapter)
-        return;
+static void free_adapter(struct loaded_adapter *adapter) {
+    if (!adapter) return;
     lora_free(adapter->lora);
     memory_free(adapter->directory);
     memory_free(adapter);
 }
 
-void model_cache_free(struct model_cache *cache)
-{
+void model_cache_free(struct model_cache *cache) {
     for (size_t i = 0; i < MODEL_CACHE_ADAPTERS; i++)
         free_adapter(cache->adapters[i]);
     for (size_t i = 0; i < MODEL_CACHE_MODELS; i++)
@@ -45,16 +39,14 @@ void model_cache_free(struct model_cache *cache)
 // ---- models ----
 
 static bool load_model(struct model_cache *cache, const char *directory, struct loaded_model **made,
-    struct error *error)
-{
+    struct error *error) {
     struct loaded_model *model = memory_alloc_zeroed(1, sizeof *model);
-    if (!model)
-        return memory_error(error, "a model");
-    bool ok = (model->directory = memory_copy_string(directory)) != NULL
-        && transformer_open(&model->transformer, directory, error)
-        && chat_format_open(&model->format, directory, error)
-        && inference_create(
-            &model->inference, model->transformer, cache->compute, cache->max_rows, error);
+    if (!model) return memory_error(error, "a model");
+    bool ok = (model->directory = memory_copy_string(directory)) != NULL &&
+              transformer_open(&model->transformer, directory, error) &&
+              chat_format_open(&model->format, directory, error) &&
+              inference_create(
+                  &model->inference, model->transformer, cache->compute, cache->max_rows, error);
     size_t vocabulary = ok ? transformer_config(model->transformer)->vocabulary_size : 0;
     ok = ok && sampler_scratch_create(&model->scratch, vocabulary, error);
     if (ok) {
@@ -69,8 +61,7 @@ static bool load_model(struct model_cache *cache, const char *directory, struct 
     return true;
 }
 
-static void forget_adapters(struct model_cache *cache, const struct loaded_model *model)
-{
+static void forget_adapters(struct model_cache *cache, const struct loaded_model *model) {
     for (size_t i = 0; i < MODEL_CACHE_ADAPTERS; i++)
         if (cache->adapters[i] && cache->adapters[i]->model == model) {
             free_adapter(cache->adapters[i]);
@@ -79,8 +70,7 @@ static void forget_adapters(struct model_cache *cache, const struct loaded_model
 }
 
 bool model_cache_model(struct model_cache *cache, const char *directory,
-    struct loaded_model **model, struct error *error)
-{
+    struct loaded_model **model, struct error *error) {
     struct loaded_model **place = NULL;
     for (size_t i = 0; i < MODEL_CACHE_MODELS; i++) {
         struct loaded_model *present = cache->models[i];
@@ -89,8 +79,7 @@ bool model_cache_model(struct model_cache *cache, const char *directory,
             break;
         }
         bool better = !place || (*place && (!present || present->used < (*place)->used));
-        if (better && (!present || !present->users))
-            place = &cache->models[i];
+        if (better && (!present || !present->users)) place = &cache->models[i];
     }
     if (!place)
         return error_set(error, ERROR_CONFLICT,
@@ -98,10 +87,8 @@ bool model_cache_model(struct model_cache *cache, const char *directory,
             MODEL_CACHE_MODELS);
     if (!*place || strcmp((*place)->directory, directory)) {
         struct loaded_model *made = NULL;
-        if (!load_model(cache, directory, &made, error))
-            return false;
-        if (*place)
-            forget_adapters(cache, *place);
+        if (!load_model(cache, directory, &made, error)) return false;
+        if (*place) forget_adapters(cache, *place);
         free_model(*place);
         *place = made;
     }
@@ -111,23 +98,20 @@ bool model_cache_model(struct model_cache *cache, const char *directory,
     return true;
 }
 
-void model_cache_release_model(struct loaded_model *model)
-{
+void model_cache_release_model(struct loaded_model *model) {
     model->users--;
 }
 
 // ---- adapters ----
 
 static bool load_adapter(const struct loaded_model *model, const char *directory,
-    struct loaded_adapter **made, struct error *error)
-{
+    struct loaded_adapter **made, struct error *error) {
     struct loaded_adapter *adapter = memory_alloc_zeroed(1, sizeof *adapter);
-    if (!adapter)
-        return memory_error(error, "an adapter");
+    if (!adapter) return memory_error(error, "an adapter");
     adapter->model = model;
     adapter->directory = memory_copy_string(directory);
-    if ((!adapter->directory && !memory_error(error, "an adapter"))
-        || !adapter_file_load(
+    if ((!adapter->directory && !memory_error(error, "an adapter")) ||
+        !adapter_file_load(
             &adapter->lora, transformer_config(model->transformer), directory, error)) {
         free_adapter(adapter);
         return false;
@@ -137,16 +121,14 @@ static bool load_adapter(const struct loaded_model *model, const char *directory
 }
 
 bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *model,
-    const char *directory, struct loaded_adapter **adapter, struct error *error)
-{
+    const char *directory, struct loaded_adapter **adapter, struct error *error) {
     struct loaded_adapter **place = NULL;
     bool found = false;
     for (size_t i = 0; i < MODEL_CACHE_ADAPTERS && !found; i++) {
         struct loaded_adapter *present = cache->adapters[i];
         found = present && present->model == model && !strcmp(present->directory, directory);
         bool better = !place || (*place && (!present || present->used < (*place)->used));
-        if (found || (better && (!present || !present->users)))
-            place = &cache->adapters[i];
+        if (found || (better && (!present || !present->users))) place = &cache->adapters[i];
     }
     if (!place)
         return error_set(error, ERROR_CONFLICT,
@@ -154,8 +136,7 @@ bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *m
             MODEL_CACHE_ADAPTERS);
     if (!found) {
         struct loaded_adapter *made = NULL;
-        if (!load_adapter(model, directory, &made, error))
-            return false;
+        if (!load_adapter(model, directory, &made, error)) return false;
         free_adapter(*place);
         *place = made;
     }
@@ -165,8 +146,6 @@ bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *m
     return true;
 }
 
-void model_cache_release_adapter(struct loaded_adapter *adapter)
-{
-    if (adapter)
-        adapter->users--;
+void model_cache_release_adapter(struct loaded_adapter *adapter) {
+    if (adapter) adapter->users--;
 }

@@ -1,5 +1,5 @@
-// Models that answers are made with: base models, opened once and kept, and adapters, of which those used
-// last are kept. Not for several threads: it belongs to the scheduler's.
+// Models that answers are made with: base models, opened once and kept, and adapters, of which
+// those used last are kept. Not for several threads: it belongs to the scheduler's.
 #ifndef GENERATE_MODEL_CACHE_H
 #define GENERATE_MODEL_CACHE_H
 
@@ -15,9 +15,9 @@ struct loaded_model {
     struct chat_format *format;
     struct inference *inference;
     struct sampler_scratch scratch;
-    float *logits;   // [logit rows of a pass, vocabulary]
-    size_t users;    // requests that run
-    uint64_t used;   // when last, in uses
+    float *logits; // [logit rows of a pass, vocabulary]
+    size_t users;  // requests that run
+    uint64_t used; // when last, in uses
 };
 
 struct loaded_adapter {

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 struct sampler {
-    double temperature; // 0: the most likely token, always (of equals, the one with the smallest id)
-    double top_p;       // only the likeliest tokens that together have this probability; 1: all
+    double
+        temperature; // 0: the most likely token, always (of equals, the one with the smallest id)
+    double top_p;    // only the likeliest tokens that together have this probability; 1: all
     uint64_t seed;
 };
 

@@ -1,5 +1,5 @@
-// From bytes of tokens to pieces of text that may be shown: whole UTF-8 characters, and nothing that may
-// yet turn out to be the beginning of a stop text.
+// From bytes of tokens to pieces of text that may be shown: whole UTF-8 characters, and nothing
+// that may yet turn out to be the beginning of a stop text.
 #ifndef GENERATE_TEXT_STREAM_H
 #define GENERATE_TEXT_STREAM_H
 

@@ -13,37 +13,32 @@
 static const char training_link[] = "training.jsonl";
 static const char validation_link[] = "validation.jsonl";
 
-bool job_directory_path(struct store *store, const char *job, char *path, struct error *error)
-{
+bool job_directory_path(struct store *store, const char *job, char *path, struct error *error) {
     char folder[FILE_PATH_SIZE];
-    return file_path(folder, sizeof folder, error, store_directory(store), "jobs")
-        && file_path(path, FILE_PATH_SIZE, error, folder, job);
+    return file_path(folder, sizeof folder, error, store_directory(store), "jobs") &&
+           file_path(path, FILE_PATH_SIZE, error, folder, job);
 }
 
 // Links a file's content into the directory, so that the job keeps it when the file is deleted.
 static bool link_file(struct store *store, const char *directory, const char *name, const char *id,
-    struct error *error)
-{
+    struct error *error) {
     char content[FILE_PATH_SIZE], place[FILE_PATH_SIZE];
-    if (!file_content_path(store, id, content, error)
-        || !file_path(place, sizeof place, error, directory, name))
+    if (!file_content_path(store, id, content, error) ||
+        !file_path(place, sizeof place, error, directory, name))
         return false;
-    if (link(content, place) == 0 || errno == EEXIST)
-        return true;
+    if (link(content, place) == 0 || errno == EEXIST) return true;
     return error_set_errno(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO,
         "the file %s cannot be read any more; upload it again", id);
 }
 
 // Adds "<what>_file" and "<what>_file_name" to the spec.
 static bool add_file(struct store *store, const struct job_record *job, const char *directory,
-    const char *what, const char *name, const char *id, json_t *spec, struct error *error)
-{
+    const char *what, const char *name, const char *id, json_t *spec, struct error *error) {
     struct file_record file;
     char path[FILE_PATH_SIZE], key[64];
-    if (!id)
-        return true;
-    if (!link_file(store, directory, name, id, error)
-        || !file_path(path, sizeof path, error, directory, name))
+    if (!id) return true;
+    if (!link_file(store, directory, name, id, error) ||
+        !file_path(path, sizeof path, error, directory, name))
         return false;
     snprintf(key, sizeof key, "%s_file", what);
     json_object_set_new(spec, key, json_string(path));
@@ -58,44 +53,37 @@ static bool add_file(struct store *store, const struct job_record *job, const ch
     return true;
 }
 
-static void set_json(json_t *spec, const char *key, const char *text)
-{
+static void set_json(json_t *spec, const char *key, const char *text) {
     json_t *value = text ? json_loads(text, 0, NULL) : NULL;
-    if (value)
-        json_object_set_new(spec, key, value);
+    if (value) json_object_set_new(spec, key, value);
 }
 
 static bool fill_spec(struct store *store, const struct job_record *job, const char *directory,
-    int threads, json_t *spec, struct error *error)
-{
+    int threads, json_t *spec, struct error *error) {
     struct model_record model;
-    if (!model_resolve(store, job->account, job->model, &model, error))
-        return false;
+    if (!model_resolve(store, job->account, job->model, &model, error)) return false;
     json_object_set_new(spec, "model", json_string(model.directory));
     json_object_set_new(spec, "base_model_name", json_string(model.base));
-    if (model.adapter)
-        json_object_set_new(spec, "adapter", json_string(model.adapter));
+    if (model.adapter) json_object_set_new(spec, "adapter", json_string(model.adapter));
     model_record_free(&model);
     json_object_set_new(spec, "seed", json_integer(job->seed));
     json_object_set_new(spec, "threads", json_integer(threads));
     set_json(spec, "hyperparameters", job->hyperparameters);
     set_json(spec, "lora", job->lora);
     return add_file(
-               store, job, directory, "training", training_link, job->training_file, spec, error)
-        && add_file(store, job, directory, "validation", validation_link, job->validation_file,
-            spec, error);
+               store, job, directory, "training", training_link, job->training_file, spec, error) &&
+           add_file(store, job, directory, "validation", validation_link, job->validation_file,
+               spec, error);
 }
 
 bool job_directory_prepare(
-    struct store *store, const struct job_record *job, int threads, struct error *error)
-{
+    struct store *store, const struct job_record *job, int threads, struct error *error) {
     char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
-    if (!job_directory_path(store, job->id, directory, error)
-        || !file_make_directories(directory, error)
-        || !file_path(path, sizeof path, error, directory, JOB_SPEC_FILE))
+    if (!job_directory_path(store, job->id, directory, error) ||
+        !file_make_directories(directory, error) ||
+        !file_path(path, sizeof path, error, directory, JOB_SPEC_FILE))
         return false;
-    if (file_exists(path))
-        return true;
+    if (file_exists(path)) return true;
     json_t *spec = json_object();
     bool ok = spec ? fill_spec(store, job, directory, threads, spec, error)
                    : memory_error(error, "a job's spec");
@@ -109,36 +97,31 @@ bool job_directory_prepare(
     return ok;
 }
 
-bool job_directory_is_held(const char *path)
-{
+bool job_directory_is_held(const char *path) {
     char lock[FILE_PATH_SIZE];
     struct error ignored;
-    if (!file_path(lock, sizeof lock, &ignored, path, JOB_LOCK_FILE))
-        return false;
+    if (!file_path(lock, sizeof lock, &ignored, path, JOB_LOCK_FILE)) return false;
     int descriptor = open(lock, O_RDWR | O_CLOEXEC);
-    if (descriptor < 0)
-        return false;
+    if (descriptor < 0) return false;
     bool held = flock(descriptor, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
     close(descriptor);
     return held;
 }
 
-bool job_directory_cancel(const char *path, struct error *error)
-{
+bool job_directory_cancel(const char *path, struct error *error) {
     char cancel[FILE_PATH_SIZE];
-    return file_path(cancel, sizeof cancel, error, path, JOB_CANCEL_FILE)
-        && file_write_atomic(cancel, "", 0, error);
+    return file_path(cancel, sizeof cancel, error, path, JOB_CANCEL_FILE) &&
+           file_write_atomic(cancel, "", 0, error);
 }
 
-void job_directory_tidy(const char *path)
-{
-    static const char *const names[]
-        = { JOB_CHECKPOINT_DIRECTORY, JOB_ADAPTER_DIRECTORY, training_link, validation_link };
+void job_directory_tidy(const char *path) {
+    static const char *const names[] = {
+        JOB_CHECKPOINT_DIRECTORY, JOB_ADAPTER_DIRECTORY, training_link, validation_link};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char inner[FILE_PATH_SIZE];
         struct error ignored;
-        if (file_path(inner, sizeof inner, &ignored, path, names[i])
-            && !file_remove_tree(inner, &ignored))
+        if (file_path(inner, sizeof inner, &ignored, path, names[i]) &&
+            !file_remove_tree(inner, &ignored))
             continue; // it stays behind, and takes room: no more than that
     }
 }

@@ -9,8 +9,8 @@
 bool job_directory_path(
     struct store *store, const char *job, char *path, struct error *error) WARN_UNUSED;
 
-// Makes the directory with its spec.json and its own links to the training data, unless that was done
-// before. ERROR_NOT_FOUND or ERROR_INVALID where the files or the model are no longer there.
+// Makes the directory with its spec.json and its own links to the training data, unless that was
+// done before. ERROR_NOT_FOUND or ERROR_INVALID where the files or the model are no longer there.
 bool job_directory_prepare(struct store *store, const struct job_record *job, int threads,
     struct error *error) WARN_UNUSED;
 

@@ -23,11 +23,9 @@ struct reading {
     struct error *error;
 };
 
-static bool set_text(char **text, const char *value, struct error *error)
-{
+static bool set_text(char **text, const char *value, struct error *error) {
     char *copy = value ? memory_copy_string(value) : NULL;
-    if (value && !copy)
-        return memory_error(error, "a job");
+    if (value && !copy) return memory_error(error, "a job");
     memory_free(*text);
     *text = copy;
     return true;
@@ -36,11 +34,13 @@ static bool set_text(char **text, const char *value, struct error *error)
 // ---- telling ----
 
 static bool add_event(const struct reading *r, const char *level, const char *type,
-    const char *message, const json_t *data, int64_t when)
-{
+    const char *message, const json_t *data, int64_t when) {
     char *text = data ? json_dumps(data, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
-    struct event_record record = { .level = (char *)level, .message = (char *)message,
-        .type = (char *)type, .data = text, .created_at = when };
+    struct event_record record = {.level = (char *)level,
+        .message = (char *)message,
+        .type = (char *)type,
+        .data = text,
+        .created_at = when};
     bool ok = event_add(r->store, r->job->id, &record, r->error);
     memory_free(record.id);
     free(text);
@@ -50,8 +50,8 @@ static bool add_event(const struct reading *r, const char *level, const char *ty
 static bool tell(const struct reading *r, int64_t when, const char *level, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-static bool tell(const struct reading *r, int64_t when, const char *level, const char *format, ...)
-{
+static bool tell(
+    const struct reading *r, int64_t when, const char *level, const char *format, ...) {
     char *message = NULL;
     va_list values;
     va_start(values, format);
@@ -59,17 +59,15 @@ static bool tell(const struct reading *r, int64_t when, const char *level, const
     va_end(values);
     bool ok = length >= 0 ? add_event(r, level, "message", message, NULL, when)
                           : memory_error(r->error, "an event");
-    if (length >= 0)
-        free(message);
+    if (length >= 0) free(message);
     return ok;
 }
 
-void job_events_tell(struct store *store, const struct job_record *job, const char *level,
-    const char *format, ...)
-{
+void job_events_tell(
+    struct store *store, const struct job_record *job, const char *level, const char *format, ...) {
     char message[2048];
     struct error error;
-    struct reading reading = { store, (struct job_record *)job, &error };
+    struct reading reading = {store, (struct job_record *)job, &error};
     va_list values;
     va_start(values, format);
     vsnprintf(message, sizeof message, format, values);
@@ -80,40 +78,34 @@ void job_events_tell(struct store *store, const struct job_record *job, const ch
 
 // ---- each kind of event ----
 
-static const char *text_of(const json_t *event, const char *name)
-{
+static const char *text_of(const json_t *event, const char *name) {
     return json_string_value(json_object_get(event, name));
 }
 
-static int64_t when(const json_t *event)
-{
+static int64_t when(const json_t *event) {
     return json_integer_value(json_object_get(event, "time"));
 }
 
-static bool take_message(const struct reading *r, const json_t *event)
-{
+static bool take_message(const struct reading *r, const json_t *event) {
     const char *level = text_of(event, "level"), *message = text_of(event, "message");
     return !level || !message || add_event(r, level, "message", message, NULL, when(event));
 }
 
-static bool set_json(char **text, const json_t *value, struct error *error)
-{
-    if (!value)
-        return true;
+static bool set_json(char **text, const json_t *value, struct error *error) {
+    if (!value) return true;
     char *dumped = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER);
     bool ok = dumped ? set_text(text, dumped, error) : memory_error(error, "a job");
     free(dumped);
     return ok;
 }
 
-static bool take_plan(const struct reading *r, const json_t *event)
-{
-    return set_json(&r->job->hyperparameters, json_object_get(event, "hyperparameters"), r->error)
-        && set_json(&r->job->lora, json_object_get(event, "lora"), r->error);
+static bool take_plan(const struct reading *r, const json_t *event) {
+    return set_json(
+               &r->job->hyperparameters, json_object_get(event, "hyperparameters"), r->error) &&
+           set_json(&r->job->lora, json_object_get(event, "lora"), r->error);
 }
 
-static void describe(const json_t *event, char *message, size_t size)
-{
+static void describe(const json_t *event, char *message, size_t size) {
     const json_t *valid = json_object_get(event, "valid_loss");
     const json_t *full = json_object_get(event, "full_valid_loss");
     int used = snprintf(message, size, "Step %lld/%lld: training loss=%.2f",
@@ -128,8 +120,7 @@ static void describe(const json_t *event, char *message, size_t size)
             json_number_value(full));
 }
 
-static void estimate(struct job_record *job, const json_t *event)
-{
+static void estimate(struct job_record *job, const json_t *event) {
     double step = json_number_value(json_object_get(event, "step"));
     double total = json_number_value(json_object_get(event, "total_steps"));
     double tokens = json_number_value(json_object_get(event, "tokens"));
@@ -138,8 +129,7 @@ static void estimate(struct job_record *job, const json_t *event)
         job->estimated_finish = when(event) + (int64_t)(tokens * (total - step) / step / pace) + 1;
 }
 
-static bool take_metrics(const struct reading *r, const json_t *event)
-{
+static bool take_metrics(const struct reading *r, const json_t *event) {
     char message[256];
     int64_t step = json_integer_value(json_object_get(event, "step"));
     if (step <= r->job->last_step)
@@ -156,61 +146,52 @@ static bool take_metrics(const struct reading *r, const json_t *event)
     return ok;
 }
 
-static bool take_checkpoint(const struct reading *r, const json_t *event)
-{
+static bool take_checkpoint(const struct reading *r, const json_t *event) {
     bool done;
     char *base = NULL, *name = NULL;
     struct model_record model;
-    if (!job_publish_checkpoint(r->store, r->job, event, &done, r->error))
-        return false;
-    if (!done)
-        return true;
+    if (!job_publish_checkpoint(r->store, r->job, event, &done, r->error)) return false;
+    if (!done) return true;
     bool ok = model_resolve(r->store, r->job->account, r->job->model, &model, r->error);
     if (ok) {
         base = model.base;
         ok = job_publish_name(r->job, base, &name, r->error);
         long long step = (long long)json_integer_value(json_object_get(event, "step"));
-        ok = ok
-            && tell(r, when(event), "info",
-                "Checkpoint created at step %lld with Snapshot ID: %s:ckpt-step-%lld", step, name,
-                step);
+        ok = ok && tell(r, when(event), "info",
+                       "Checkpoint created at step %lld with Snapshot ID: %s:ckpt-step-%lld", step,
+                       name, step);
         model_record_free(&model);
     }
     memory_free(name);
     return ok;
 }
 
-static bool take_error(const struct reading *r, const json_t *event)
-{
-    return set_text(&r->job->error_code, text_of(event, "code"), r->error)
-        && set_text(&r->job->error_message, text_of(event, "message"), r->error)
-        && set_text(&r->job->error_param, text_of(event, "param"), r->error);
+static bool take_error(const struct reading *r, const json_t *event) {
+    return set_text(&r->job->error_code, text_of(event, "code"), r->error) &&
+           set_text(&r->job->error_message, text_of(event, "message"), r->error) &&
+           set_text(&r->job->error_param, text_of(event, "param"), r->error);
 }
 
-static bool succeed(const struct reading *r, const json_t *event)
-{
+static bool succeed(const struct reading *r, const json_t *event) {
     r->job->trained_tokens = json_integer_value(json_object_get(event, "trained_tokens"));
     r->job->estimated_finish = 0;
-    return job_publish_result(r->store, r->job, r->error)
-        && tell(r, when(event), "info", "New fine-tuned model created: %s",
-            r->job->fine_tuned_model)
-        && tell(r, when(event), "info", "The job has successfully completed");
+    return job_publish_result(r->store, r->job, r->error) &&
+           tell(r, when(event), "info", "New fine-tuned model created: %s",
+               r->job->fine_tuned_model) &&
+           tell(r, when(event), "info", "The job has successfully completed");
 }
 
-static bool fail(const struct reading *r, const json_t *event)
-{
+static bool fail(const struct reading *r, const json_t *event) {
     const char *message = r->job->error_message ? r->job->error_message : "the trainer failed";
-    return set_text(&r->job->error_message, message, r->error)
-        && tell(r, when(event), "error", "The job failed: %s", r->job->error_message);
+    return set_text(&r->job->error_message, message, r->error) &&
+           tell(r, when(event), "error", "The job failed: %s", r->job->error_message);
 }
 
-static bool take_status(const struct reading *r, const json_t *event)
-{
+static bool take_status(const struct reading *r, const json_t *event) {
     struct job_record *job = r->job;
     const char *status = text_of(event, "status");
     bool ok = true;
-    if (!status || !strcmp(status, job->status))
-        return true;
+    if (!status || !strcmp(status, job->status)) return true;
     if (!strcmp(status, "queued"))
         ok = tell(r, when(event), "info", "Files validated, moving job to queued state");
     else if (!strcmp(status, "running"))
@@ -223,37 +204,32 @@ static bool take_status(const struct reading *r, const json_t *event)
         ok = tell(r, when(event), "info", "The job has been cancelled");
     else
         return true;
-    if (job_status_is_final(status))
-        job->finished_at = when(event);
+    if (job_status_is_final(status)) job->finished_at = when(event);
     return ok && set_text(&job->status, status, r->error);
 }
 
-static bool take(const struct reading *r, const json_t *event)
-{
+static bool take(const struct reading *r, const json_t *event) {
     static const struct {
         const char *type;
         bool (*take)(const struct reading *, const json_t *);
-    } kinds[] = { { "status", take_status }, { "message", take_message }, { "plan", take_plan },
-        { "metrics", take_metrics }, { "checkpoint", take_checkpoint }, { "error", take_error } };
+    } kinds[] = {{"status", take_status}, {"message", take_message}, {"plan", take_plan},
+        {"metrics", take_metrics}, {"checkpoint", take_checkpoint}, {"error", take_error}};
     const char *type = text_of(event, "type");
     for (size_t i = 0; type && i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(type, kinds[i].type))
-            return kinds[i].take(r, event);
+        if (!strcmp(type, kinds[i].type)) return kinds[i].take(r, event);
     return true;
 }
 
 // ---- reading ----
 
 // Reads what is new, up to the last whole line, into *text (memory_free).
-static bool read_new(const char *path, int64_t from, char **text, size_t *length,
-    struct error *error)
-{
+static bool read_new(
+    const char *path, int64_t from, char **text, size_t *length, struct error *error) {
     struct stat status;
     *text = NULL;
     *length = 0;
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return true; // no trainer has begun
+    if (descriptor < 0) return true; // no trainer has begun
     if (fstat(descriptor, &status) < 0 || status.st_size <= from) {
         close(descriptor);
         return true;
@@ -263,36 +239,31 @@ static bool read_new(const char *path, int64_t from, char **text, size_t *length
     *text = memory_alloc(size);
     ssize_t got = *text ? pread(descriptor, *text, size, (off_t)from) : 0;
     close(descriptor);
-    if (!*text)
-        return memory_error(error, "events");
-    if (got < 0)
-        return error_set_errno(error, ERROR_IO, "cannot read %s", path);
+    if (!*text) return memory_error(error, "events");
+    if (got < 0) return error_set_errno(error, ERROR_IO, "cannot read %s", path);
     const char *last = got ? memrchr(*text, '\n', (size_t)got) : NULL;
     *length = last ? (size_t)(last - *text) + 1 : 0;
     return true;
 }
 
-static bool take_lines(const struct reading *r, const char *text, size_t length)
-{
+static bool take_lines(const struct reading *r, const char *text, size_t length) {
     bool ok = true;
     for (const char *at = text, *end = text + length; ok && at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         json_t *event = json_loadb(at, (size_t)(newline - at), 0, NULL);
-        if (event && !job_status_is_final(r->job->status))
-            ok = take(r, event);
+        if (event && !job_status_is_final(r->job->status)) ok = take(r, event);
         json_decref(event);
         at = newline + 1;
     }
     return ok;
 }
 
-bool job_events_follow(struct store *store, struct job_record *job, struct error *error)
-{
+bool job_events_follow(struct store *store, struct job_record *job, struct error *error) {
     char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE], *text = NULL;
     size_t length = 0;
-    struct reading reading = { store, job, error };
-    if (!job_directory_path(store, job->id, directory, error)
-        || !file_path(path, sizeof path, error, directory, JOB_EVENTS_FILE))
+    struct reading reading = {store, job, error};
+    if (!job_directory_path(store, job->id, directory, error) ||
+        !file_path(path, sizeof path, error, directory, JOB_EVENTS_FILE))
         return false;
     bool ok = read_new(path, job->events_read, &text, &length, error);
     if (ok && length) {
@@ -313,23 +284,21 @@ bool job_events_follow(struct store *store, struct job_record *job, struct error
 
 // ---- ends without a trainer ----
 
-static bool end(const struct reading *r, const char *status)
-{
+static bool end(const struct reading *r, const char *status) {
     r->job->finished_at = (int64_t)time(NULL);
     return set_text(&r->job->status, status, r->error) && job_update(r->store, r->job, r->error);
 }
 
 bool job_events_fail(struct store *store, struct job_record *job, const char *code,
-    const char *message, const char *param, struct error *error)
-{
-    struct reading reading = { store, job, error };
-    return set_text(&job->error_code, code, error) && set_text(&job->error_message, message, error)
-        && set_text(&job->error_param, param, error)
-        && tell(&reading, 0, "error", "The job failed: %s", message) && end(&reading, "failed");
+    const char *message, const char *param, struct error *error) {
+    struct reading reading = {store, job, error};
+    return set_text(&job->error_code, code, error) &&
+           set_text(&job->error_message, message, error) &&
+           set_text(&job->error_param, param, error) &&
+           tell(&reading, 0, "error", "The job failed: %s", message) && end(&reading, "failed");
 }
 
-bool job_events_cancel(struct store *store, struct job_record *job, struct error *error)
-{
-    struct reading reading = { store, job, error };
+bool job_events_cancel(struct store *store, struct job_record *job, struct error *error) {
+    struct reading reading = {store, job, error};
     return tell(&reading, 0, "info", "The job has been cancelled") && end(&reading, "cancelled");
 }

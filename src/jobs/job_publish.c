@@ -19,8 +19,7 @@ static const char adapter_weights[] = "adapter_model.safetensors";
 // ---- names ----
 
 // FNV-1a: ids are random already, so any spread will do.
-static uint32_t short_hash(const char *text)
-{
+static uint32_t short_hash(const char *text) {
     uint32_t hash = 0x811c9dc5u;
     for (; *text; text++)
         hash = (hash ^ (uint8_t)*text) * 0x01000193u;
@@ -28,12 +27,10 @@ static uint32_t short_hash(const char *text)
 }
 
 bool job_publish_name(
-    const struct job_record *job, const char *base, char **name, struct error *error)
-{
+    const struct job_record *job, const char *base, char **name, struct error *error) {
     char *model = memory_copy_string(base);
     char *slash = model ? strchr(model, '/') : NULL;
-    if (slash)
-        *slash = ':';
+    if (slash) *slash = ':';
     bool suffix = job->suffix && *job->suffix;
     *name = model ? memory_format("ft:%s:%s%s%s:%08x", model, job->account, suffix ? ":" : "",
                         suffix ? job->suffix : "", short_hash(job->id))
@@ -42,21 +39,17 @@ bool job_publish_name(
     return *name || memory_error(error, "a model's name");
 }
 
-static bool adapter_path(
-    struct store *store, const char *name, char *path, struct error *error)
-{
+static bool adapter_path(struct store *store, const char *name, char *path, struct error *error) {
     char folder[FILE_PATH_SIZE];
-    return file_path(folder, sizeof folder, error, store_directory(store), "adapters")
-        && file_path(path, FILE_PATH_SIZE, error, folder, name);
+    return file_path(folder, sizeof folder, error, store_directory(store), "adapters") &&
+           file_path(path, FILE_PATH_SIZE, error, folder, name);
 }
 
 // The id of the model that the job's model goes back to.
 static bool base_of(
-    struct store *store, const struct job_record *job, char **base, struct error *error)
-{
+    struct store *store, const struct job_record *job, char **base, struct error *error) {
     struct model_record model;
-    if (!model_resolve(store, job->account, job->model, &model, error))
-        return false;
+    if (!model_resolve(store, job->account, job->model, &model, error)) return false;
     *base = model.base;
     model.base = NULL;
     model_record_free(&model);
@@ -65,19 +58,18 @@ static bool base_of(
 
 // ---- checkpoints ----
 
-// The files of an adapter never change once they bear their names: a second name is as good as a copy.
-static bool link_adapter(const char *from, const char *to, struct error *error)
-{
-    static const char *const names[] = { adapter_config, adapter_weights };
+// The files of an adapter never change once they bear their names: a second name is as good as a
+// copy.
+static bool link_adapter(const char *from, const char *to, struct error *error) {
+    static const char *const names[] = {adapter_config, adapter_weights};
     char partial[FILE_PATH_SIZE];
     if (snprintf(partial, sizeof partial, "%s.partial", to) >= (int)sizeof partial)
         return error_set(error, ERROR_INVALID, "the path %s is too long", to);
-    if (!file_remove_tree(partial, error) || !file_make_directories(partial, error))
-        return false;
+    if (!file_remove_tree(partial, error) || !file_make_directories(partial, error)) return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char source[FILE_PATH_SIZE], target[FILE_PATH_SIZE];
-        if (!file_path(source, sizeof source, error, from, names[i])
-            || !file_path(target, sizeof target, error, partial, names[i]))
+        if (!file_path(source, sizeof source, error, from, names[i]) ||
+            !file_path(target, sizeof target, error, partial, names[i]))
             return false;
         if (link(source, target) != 0)
             return error_set_errno(error, ERROR_IO, "cannot link %s", source);
@@ -85,11 +77,10 @@ static bool link_adapter(const char *from, const char *to, struct error *error)
     return file_sync_directory(partial, error) && file_rename_durable(partial, to, error);
 }
 
-static json_t *checkpoint_metrics(const json_t *event)
-{
-    static const char *const names[] = { "step", "train_loss", "train_mean_token_accuracy",
+static json_t *checkpoint_metrics(const json_t *event) {
+    static const char *const names[] = {"step", "train_loss", "train_mean_token_accuracy",
         "valid_loss", "valid_mean_token_accuracy", "full_valid_loss",
-        "full_valid_mean_token_accuracy" };
+        "full_valid_mean_token_accuracy"};
     json_t *metrics = json_object();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         json_t *value = json_object_get(event, names[i]);
@@ -99,15 +90,15 @@ static json_t *checkpoint_metrics(const json_t *event)
 }
 
 static bool add_checkpoint(struct store *store, const struct job_record *job, const char *model,
-    const char *base, const char *adapter, const json_t *event, struct error *error)
-{
+    const char *base, const char *adapter, const json_t *event, struct error *error) {
     json_t *metrics = checkpoint_metrics(event);
     char *text = json_dumps(metrics, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    struct checkpoint_record record = { .model = (char *)model, .metrics = text,
+    struct checkpoint_record record = {.model = (char *)model,
+        .metrics = text,
         .step = json_integer_value(json_object_get(event, "step")),
-        .created_at = json_integer_value(json_object_get(event, "time")) };
-    bool ok = text ? checkpoint_add(store, job->id, &record, error)
-                && model_add(store, job->account, model, base, adapter, true, error)
+        .created_at = json_integer_value(json_object_get(event, "time"))};
+    bool ok = text ? checkpoint_add(store, job->id, &record, error) &&
+                         model_add(store, job->account, model, base, adapter, true, error)
                    : memory_error(error, "a checkpoint");
     memory_free(record.id);
     free(text);
@@ -115,31 +106,28 @@ static bool add_checkpoint(struct store *store, const struct job_record *job, co
     return ok;
 }
 
-bool job_publish_checkpoint(struct store *store, const struct job_record *job,
-    const json_t *event, bool *done, struct error *error)
-{
+bool job_publish_checkpoint(struct store *store, const struct job_record *job, const json_t *event,
+    bool *done, struct error *error) {
     char directory[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE], name[128];
     const char *path = json_string_value(json_object_get(event, "path"));
     long long step = (long long)json_integer_value(json_object_get(event, "step"));
     char *base = NULL, *model = NULL;
     *done = false;
-    if (!path || strncmp(path, JOB_CHECKPOINT_DIRECTORY "/", 12) || strstr(path, ".."))
-        return true;
+    if (!path || strncmp(path, JOB_CHECKPOINT_DIRECTORY "/", 12) || strstr(path, "..")) return true;
     snprintf(name, sizeof name, "%s-step-%lld", job->id, step);
-    if (!job_directory_path(store, job->id, directory, error)
-        || !file_path(from, sizeof from, error, directory, path)
-        || !adapter_path(store, name, to, error))
+    if (!job_directory_path(store, job->id, directory, error) ||
+        !file_path(from, sizeof from, error, directory, path) ||
+        !adapter_path(store, name, to, error))
         return false;
     if (!file_is_directory(to)) {
         // The trainer keeps the last few; one that was passed by while no server ran is gone.
         struct error gone;
-        if (!file_is_directory(from) || !link_adapter(from, to, &gone))
-            return true;
+        if (!file_is_directory(from) || !link_adapter(from, to, &gone)) return true;
     }
     bool ok = base_of(store, job, &base, error) && job_publish_name(job, base, &model, error);
     char *full = ok ? memory_format("%s:ckpt-step-%lld", model, step) : NULL;
-    ok = ok && (full || memory_error(error, "a checkpoint's name"))
-        && add_checkpoint(store, job, full, base, to, event, error);
+    ok = ok && (full || memory_error(error, "a checkpoint's name")) &&
+         add_checkpoint(store, job, full, base, to, event, error);
     *done = ok;
     memory_free(full);
     memory_free(model);
@@ -149,8 +137,7 @@ bool job_publish_checkpoint(struct store *store, const struct job_record *job,
 
 // ---- the table of metrics ----
 
-static void append_number(struct buffer *csv, const json_t *event, const char *name, bool last)
-{
+static void append_number(struct buffer *csv, const json_t *event, const char *name, bool last) {
     const json_t *value = json_object_get(event, name);
     if (json_is_integer(value))
         buffer_append_format(csv, "%lld", (long long)json_integer_value(value));
@@ -160,23 +147,20 @@ static void append_number(struct buffer *csv, const json_t *event, const char *n
 }
 
 // OpenAI's five columns, then our own.
-static void append_row(struct buffer *csv, const json_t *event)
-{
-    static const char *const names[] = { "step", "train_loss", "train_mean_token_accuracy",
+static void append_row(struct buffer *csv, const json_t *event) {
+    static const char *const names[] = {"step", "train_loss", "train_mean_token_accuracy",
         "valid_loss", "valid_mean_token_accuracy", "full_valid_loss",
-        "full_valid_mean_token_accuracy", "learning_rate", "grad_norm", "tokens" };
+        "full_valid_mean_token_accuracy", "learning_rate", "grad_norm", "tokens"};
     size_t count = sizeof names / sizeof *names;
     for (size_t i = 0; i < count; i++)
         append_number(csv, event, names[i], i + 1 == count);
 }
 
-static void append_events(struct buffer *csv, const char *text, size_t length)
-{
+static void append_events(struct buffer *csv, const char *text, size_t length) {
     json_int_t last = 0;
     for (const char *at = text, *end = text + length; at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
-        if (!newline)
-            return;
+        if (!newline) return;
         json_t *event = json_loadb(at, (size_t)(newline - at), 0, NULL);
         const char *type = json_string_value(json_object_get(event, "type"));
         json_int_t step = json_integer_value(json_object_get(event, "step"));
@@ -190,15 +174,14 @@ static void append_events(struct buffer *csv, const char *text, size_t length)
 }
 
 static bool write_table(struct store *store, const struct job_record *job, const char *directory,
-    char **file_id, struct error *error)
-{
+    char **file_id, struct error *error) {
     char events[FILE_PATH_SIZE], folder[FILE_PATH_SIZE], path[FILE_PATH_SIZE], *text;
     size_t length;
     struct buffer csv;
-    if (!file_path(events, sizeof events, error, directory, JOB_EVENTS_FILE)
-        || !file_path(folder, sizeof folder, error, store_directory(store), "uploads")
-        || !file_path(path, sizeof path, error, folder, job->id)
-        || !file_read(events, MAX_EVENTS, &text, &length, error))
+    if (!file_path(events, sizeof events, error, directory, JOB_EVENTS_FILE) ||
+        !file_path(folder, sizeof folder, error, store_directory(store), "uploads") ||
+        !file_path(path, sizeof path, error, folder, job->id) ||
+        !file_read(events, MAX_EVENTS, &text, &length, error))
         return false;
     buffer_init(&csv, MAX_EVENTS);
     buffer_append_text(&csv,
@@ -206,12 +189,14 @@ static bool write_table(struct store *store, const struct job_record *job, const
         "full_valid_mean_token_accuracy,learning_rate,grad_norm,tokens\n");
     append_events(&csv, text, length);
     memory_free(text);
-    struct file_record record = { .account = job->account, .filename = (char *)"step_metrics.csv",
-        .purpose = (char *)"fine-tune-results", .status = (char *)"processed",
-        .bytes = (int64_t)csv.length };
-    bool ok = buffer_ok(&csv, "the table of metrics", error)
-        && file_write_atomic(path, csv.data, csv.length, error)
-        && file_create(store, &record, path, error);
+    struct file_record record = {.account = job->account,
+        .filename = (char *)"step_metrics.csv",
+        .purpose = (char *)"fine-tune-results",
+        .status = (char *)"processed",
+        .bytes = (int64_t)csv.length};
+    bool ok = buffer_ok(&csv, "the table of metrics", error) &&
+              file_write_atomic(path, csv.data, csv.length, error) &&
+              file_create(store, &record, path, error);
     *file_id = record.id;
     buffer_free(&csv);
     return ok;
@@ -220,32 +205,29 @@ static bool write_table(struct store *store, const struct job_record *job, const
 // ---- the result ----
 
 static bool move_adapter(struct store *store, const struct job_record *job, const char *directory,
-    char *to, struct error *error)
-{
+    char *to, struct error *error) {
     char from[FILE_PATH_SIZE];
-    if (!file_path(from, sizeof from, error, directory, JOB_ADAPTER_DIRECTORY)
-        || !adapter_path(store, job->id, to, error))
+    if (!file_path(from, sizeof from, error, directory, JOB_ADAPTER_DIRECTORY) ||
+        !adapter_path(store, job->id, to, error))
         return false;
     return file_is_directory(to) || file_rename_durable(from, to, error);
 }
 
-static bool set_result_file(struct job_record *job, const char *file_id, struct error *error)
-{
+static bool set_result_file(struct job_record *job, const char *file_id, struct error *error) {
     memory_free(job->result_files);
     job->result_files = memory_format("[\"%s\"]", file_id);
     return job->result_files || memory_error(error, "a job's result");
 }
 
-bool job_publish_result(struct store *store, struct job_record *job, struct error *error)
-{
+bool job_publish_result(struct store *store, struct job_record *job, struct error *error) {
     char directory[FILE_PATH_SIZE], adapter[FILE_PATH_SIZE];
     char *base = NULL, *name = NULL, *file_id = NULL;
-    bool ok = job_directory_path(store, job->id, directory, error)
-        && base_of(store, job, &base, error) && job_publish_name(job, base, &name, error)
-        && move_adapter(store, job, directory, adapter, error)
-        && model_add(store, job->account, name, base, adapter, false, error)
-        && write_table(store, job, directory, &file_id, error)
-        && set_result_file(job, file_id, error);
+    bool ok = job_directory_path(store, job->id, directory, error) &&
+              base_of(store, job, &base, error) && job_publish_name(job, base, &name, error) &&
+              move_adapter(store, job, directory, adapter, error) &&
+              model_add(store, job->account, name, base, adapter, false, error) &&
+              write_table(store, job, directory, &file_id, error) &&
+              set_result_file(job, file_id, error);
     if (ok) {
         memory_free(job->fine_tuned_model);
         job->fine_tuned_model = name;

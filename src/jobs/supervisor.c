@@ -1,6 +1,6 @@
-// One thread looks at every job that is not final, a few times a second while there are any. What a job
-// needs next is read off its status in the store, its events, and whether its trainer lives: nothing that
-// a restart of the server could lose.
+// One thread looks at every job that is not final, a few times a second while there are any. What a
+// job needs next is read off its status in the store, its events, and whether its trainer lives:
+// nothing that a restart of the server could lose.
 #include "jobs/supervisor.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -39,29 +39,24 @@ struct supervisor {
 
 // ---- children ----
 
-static struct child *find_child(struct supervisor *s, const char *job)
-{
+static struct child *find_child(struct supervisor *s, const char *job) {
     for (size_t i = 0; i < s->child_count; i++)
-        if (!strcmp(s->children[i].job, job))
-            return &s->children[i];
+        if (!strcmp(s->children[i].job, job)) return &s->children[i];
     return NULL;
 }
 
-static void forget_child(struct supervisor *s, struct child *child)
-{
+static void forget_child(struct supervisor *s, struct child *child) {
     *child = s->children[--s->child_count];
 }
 
 static bool start_trainer(
-    struct supervisor *s, const struct job_record *job, bool validate_only, struct error *error)
-{
+    struct supervisor *s, const struct job_record *job, bool validate_only, struct error *error) {
     char directory[FILE_PATH_SIZE];
-    if (s->child_count == MAX_CHILDREN)
-        return true; // later
+    if (s->child_count == MAX_CHILDREN) return true; // later
     struct child *child = &s->children[s->child_count];
-    if (!job_directory_prepare(s->options.store, job, s->options.threads, error)
-        || !job_directory_path(s->options.store, job->id, directory, error)
-        || !trainer_process_start(
+    if (!job_directory_prepare(s->options.store, job, s->options.threads, error) ||
+        !job_directory_path(s->options.store, job->id, directory, error) ||
+        !trainer_process_start(
             directory, validate_only, s->options.launcher, &child->process, error))
         return false;
     snprintf(child->job, sizeof child->job, "%s", job->id);
@@ -72,31 +67,25 @@ static bool start_trainer(
 }
 
 // Whether a trainer works on the job; where one of ours has ended, *how says how.
-static bool is_worked_on(struct supervisor *s, const struct job_record *job, char how[64])
-{
+static bool is_worked_on(struct supervisor *s, const struct job_record *job, char how[64]) {
     char directory[FILE_PATH_SIZE];
     struct error ignored;
     struct child *child = find_child(s, job->id);
     *how = 0;
-    if (child && trainer_process_lives(child->process, how))
-        return true;
-    if (child)
-        forget_child(s, child);
-    return job_directory_path(s->options.store, job->id, directory, &ignored)
-        && job_directory_is_held(directory);
+    if (child && trainer_process_lives(child->process, how)) return true;
+    if (child) forget_child(s, child);
+    return job_directory_path(s->options.store, job->id, directory, &ignored) &&
+           job_directory_is_held(directory);
 }
 
 // Trainers of jobs that are final already (cancelled ones) end on their own: reap them.
-static void reap(struct supervisor *s)
-{
+static void reap(struct supervisor *s) {
     char how[64];
     for (size_t i = s->child_count; i-- > 0;)
-        if (!trainer_process_lives(s->children[i].process, how))
-            forget_child(s, &s->children[i]);
+        if (!trainer_process_lives(s->children[i].process, how)) forget_child(s, &s->children[i]);
 }
 
-static size_t count_training(const struct supervisor *s)
-{
+static size_t count_training(const struct supervisor *s) {
     size_t count = 0;
     for (size_t i = 0; i < s->child_count; i++)
         count += s->children[i].training;
@@ -105,30 +94,26 @@ static size_t count_training(const struct supervisor *s)
 
 // ---- one job ----
 
-static const char *failure_code(const struct error *error)
-{
+static const char *failure_code(const struct error *error) {
     return error->code == ERROR_NOT_FOUND || error->code == ERROR_INVALID ? "invalid_training_file"
                                                                           : "server_error";
 }
 
 static void fail_job(
-    struct supervisor *s, struct job_record *job, const char *code, const char *message)
-{
+    struct supervisor *s, struct job_record *job, const char *code, const char *message) {
     struct error error;
     if (!job_events_fail(s->options.store, job, code, message, NULL, &error))
         log_error("job %s: %s", job->id, error.message);
 }
 
-static void begin(struct supervisor *s, struct job_record *job, bool validate_only)
-{
+static void begin(struct supervisor *s, struct job_record *job, bool validate_only) {
     struct error error;
     if (!start_trainer(s, job, validate_only, &error))
         fail_job(s, job, failure_code(&error), error.message);
 }
 
 // A trainer has ended without saying how: another goes on where it was, up to a limit.
-static void resume(struct supervisor *s, struct job_record *job, const char *how)
-{
+static void resume(struct supervisor *s, struct job_record *job, const char *how) {
     struct error error;
     char message[256];
     job->attempts++;
@@ -150,8 +135,7 @@ static void resume(struct supervisor *s, struct job_record *job, const char *how
     begin(s, job, validating);
 }
 
-static void look_at(struct supervisor *s, struct job_record *job)
-{
+static void look_at(struct supervisor *s, struct job_record *job) {
     struct error error;
     char how[64], directory[FILE_PATH_SIZE];
     // First whether it lives, then what it wrote: a trainer that has ended has written all.
@@ -166,8 +150,7 @@ static void look_at(struct supervisor *s, struct job_record *job)
             job_directory_tidy(directory);
         return;
     }
-    if (worked_on)
-        return;
+    if (worked_on) return;
     if (!strcmp(job->status, "running"))
         resume(s, job, how);
     else if (*how && !strcmp(job->status, "validating_files"))
@@ -181,21 +164,19 @@ static void look_at(struct supervisor *s, struct job_record *job)
 // ---- all jobs ----
 
 // Trainers of an earlier server count, too: those of running jobs whose lock is held.
-static void count_adopted(struct supervisor *s, const struct job_record *jobs, size_t count)
-{
+static void count_adopted(struct supervisor *s, const struct job_record *jobs, size_t count) {
     char directory[FILE_PATH_SIZE];
     struct error ignored;
     s->training = count_training(s);
     for (size_t i = 0; i < count; i++)
-        if (!find_child(s, jobs[i].id) && strcmp(jobs[i].status, "validating_files")
-            && job_directory_path(s->options.store, jobs[i].id, directory, &ignored)
-            && job_directory_is_held(directory))
+        if (!find_child(s, jobs[i].id) && strcmp(jobs[i].status, "validating_files") &&
+            job_directory_path(s->options.store, jobs[i].id, directory, &ignored) &&
+            job_directory_is_held(directory))
             s->training++;
 }
 
 // Returns how many jobs are not final.
-static size_t look_at_all(struct supervisor *s)
-{
+static size_t look_at_all(struct supervisor *s) {
     struct job_record *jobs;
     struct error error;
     size_t count;
@@ -206,15 +187,13 @@ static size_t look_at_all(struct supervisor *s)
     count_adopted(s, jobs, count);
     for (size_t i = 0; i < count; i++)
         look_at(s, &jobs[i]);
-    if (!count)
-        reap(s);
+    if (!count) reap(s);
     size_t left = count + s->child_count;
     job_list_free(jobs, count);
     return left;
 }
 
-static void wait_a_moment(struct supervisor *s)
-{
+static void wait_a_moment(struct supervisor *s) {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += POLL_MILLISECONDS * 1000000L;
@@ -223,15 +202,13 @@ static void wait_a_moment(struct supervisor *s)
     pthread_cond_timedwait(&s->wake, &s->lock, &until);
 }
 
-static void *supervise(void *context)
-{
+static void *supervise(void *context) {
     struct supervisor *s = context;
     pthread_mutex_lock(&s->lock);
     while (!s->closing) {
         s->woken = false;
         if (look_at_all(s)) {
-            if (!s->woken && !s->closing)
-                wait_a_moment(s);
+            if (!s->woken && !s->closing) wait_a_moment(s);
             continue;
         }
         while (!s->woken && !s->closing)
@@ -243,12 +220,10 @@ static void *supervise(void *context)
 
 // ---- the outside ----
 
-bool supervisor_open(struct supervisor **supervisor, const struct supervisor_options *options,
-    struct error *error)
-{
+bool supervisor_open(
+    struct supervisor **supervisor, const struct supervisor_options *options, struct error *error) {
     struct supervisor *made = memory_alloc_zeroed(1, sizeof *made);
-    if (!made)
-        return memory_error(error, "the supervisor");
+    if (!made) return memory_error(error, "the supervisor");
     made->options = *options;
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->wake, NULL);
@@ -260,10 +235,8 @@ bool supervisor_open(struct supervisor **supervisor, const struct supervisor_opt
     return true;
 }
 
-void supervisor_close(struct supervisor *supervisor)
-{
-    if (!supervisor)
-        return;
+void supervisor_close(struct supervisor *supervisor) {
+    if (!supervisor) return;
     pthread_mutex_lock(&supervisor->lock);
     supervisor->closing = true;
     pthread_cond_signal(&supervisor->wake);
@@ -274,30 +247,28 @@ void supervisor_close(struct supervisor *supervisor)
     memory_free(supervisor);
 }
 
-void supervisor_wake(struct supervisor *supervisor)
-{
+void supervisor_wake(struct supervisor *supervisor) {
     pthread_mutex_lock(&supervisor->lock);
     supervisor->woken = true;
     pthread_cond_signal(&supervisor->wake);
     pthread_mutex_unlock(&supervisor->lock);
 }
 
-// Final at once: the trainer, where there is one, ends within a step, and what it still says is not read.
-static bool cancel(struct supervisor *s, struct job_record *job, struct error *error)
-{
+// Final at once: the trainer, where there is one, ends within a step, and what it still says is not
+// read.
+static bool cancel(struct supervisor *s, struct job_record *job, struct error *error) {
     char directory[FILE_PATH_SIZE];
     if (job_status_is_final(job->status))
-        return error_set(error, ERROR_CONFLICT, "the job has ended already: its status is %s",
-            job->status);
-    if (!job_directory_path(s->options.store, job->id, directory, error)
-        || !file_make_directories(directory, error) || !job_directory_cancel(directory, error))
+        return error_set(
+            error, ERROR_CONFLICT, "the job has ended already: its status is %s", job->status);
+    if (!job_directory_path(s->options.store, job->id, directory, error) ||
+        !file_make_directories(directory, error) || !job_directory_cancel(directory, error))
         return false;
     return job_events_cancel(s->options.store, job, error);
 }
 
-bool supervisor_cancel(struct supervisor *supervisor, const char *account, const char *job,
-    struct error *error)
-{
+bool supervisor_cancel(
+    struct supervisor *supervisor, const char *account, const char *job, struct error *error) {
     struct job_record record;
     pthread_mutex_lock(&supervisor->lock);
     bool ok = job_get(supervisor->options.store, account, job, &record, error);

@@ -1,5 +1,5 @@
-// The trainer's process: `<this program> train JOBDIR`, in a session of its own, so that it outlives the
-// server. What it prints goes to trainer.log in the job directory.
+// The trainer's process: `<this program> train JOBDIR`, in a session of its own, so that it
+// outlives the server. What it prints goes to trainer.log in the job directory.
 #ifndef JOBS_TRAINER_PROCESS_H
 #define JOBS_TRAINER_PROCESS_H
 

@@ -9,16 +9,14 @@
 
 enum { KEY_SIZE = 128, MAX_CONFIG = 1 << 20 };
 
-static void tensor_key(char *key, const struct lora_entry *entry, char which)
-{
+static void tensor_key(char *key, const struct lora_entry *entry, char which) {
     snprintf(key, KEY_SIZE, "base_model.model.model.layers.%zu.%s.%s.lora_%c.weight", entry->layer,
         lora_module_parents[entry->module], lora_module_names[entry->module], which);
 }
 
 // ---- writing ----
 
-static json_t *target_modules(unsigned modules)
-{
+static json_t *target_modules(unsigned modules) {
     json_t *names = json_array();
     for (int module = 0; module < LORA_MODULES; module++)
         if (modules & 1u << module)
@@ -27,8 +25,7 @@ static json_t *target_modules(unsigned modules)
 }
 
 static bool save_config(
-    const struct lora *lora, const char *directory, const char *base_model, struct error *error)
-{
+    const struct lora *lora, const char *directory, const char *base_model, struct error *error) {
     json_t *config = json_pack("{s:s, s:s, s:s, s:n, s:i, s:f, s:f, s:s, s:b, s:b, s:b, s:b, s:o, "
                                "s:n, s:b, s:b, s:{}, s:{}, s:n, s:n}",
         "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", base_model,
@@ -39,30 +36,28 @@ static bool save_config(
         "layers_pattern");
     char *text = config ? json_dumps(config, JSON_INDENT(2)) : NULL;
     char path[FILE_PATH_SIZE];
-    bool ok = text ? file_path(path, sizeof path, error, directory, "adapter_config.json")
-            && file_write_atomic(path, text, strlen(text), error)
+    bool ok = text ? file_path(path, sizeof path, error, directory, "adapter_config.json") &&
+                         file_write_atomic(path, text, strlen(text), error)
                    : memory_error(error, "adapter_config.json");
     free(text);
     json_decref(config);
     return ok;
 }
 
-static void fill_sources(const struct lora *lora, struct safetensor_source *sources,
-    char (*keys)[KEY_SIZE])
-{
+static void fill_sources(
+    const struct lora *lora, struct safetensor_source *sources, char (*keys)[KEY_SIZE]) {
     for (size_t i = 0; i < lora->entry_count; i++) {
         const struct lora_entry *entry = &lora->entries[i];
         tensor_key(keys[2 * i], entry, 'A');
         tensor_key(keys[2 * i + 1], entry, 'B');
-        sources[2 * i] = (struct safetensor_source){ keys[2 * i], DATA_F32, 2,
-            { lora->rank, entry->in }, lora->parameters + entry->a_offset };
-        sources[2 * i + 1] = (struct safetensor_source){ keys[2 * i + 1], DATA_F32, 2,
-            { entry->out, lora->rank }, lora->parameters + entry->b_offset };
+        sources[2 * i] = (struct safetensor_source){
+            keys[2 * i], DATA_F32, 2, {lora->rank, entry->in}, lora->parameters + entry->a_offset};
+        sources[2 * i + 1] = (struct safetensor_source){keys[2 * i + 1], DATA_F32, 2,
+            {entry->out, lora->rank}, lora->parameters + entry->b_offset};
     }
 }
 
-static bool save_tensors(const struct lora *lora, const char *directory, struct error *error)
-{
+static bool save_tensors(const struct lora *lora, const char *directory, struct error *error) {
     size_t count = 2 * lora->entry_count;
     struct safetensor_source *sources = memory_alloc_array(count, sizeof *sources);
     char(*keys)[KEY_SIZE] = memory_alloc_array(count, sizeof *keys);
@@ -72,8 +67,8 @@ static bool save_tensors(const struct lora *lora, const char *directory, struct 
         ok = memory_error(error, "the adapter's table");
     else {
         fill_sources(lora, sources, keys);
-        ok = file_path(path, sizeof path, error, directory, "adapter_model.safetensors")
-            && safetensors_write(path, sources, count, error);
+        ok = file_path(path, sizeof path, error, directory, "adapter_model.safetensors") &&
+             safetensors_write(path, sources, count, error);
     }
     memory_free(sources);
     memory_free(keys);
@@ -81,15 +76,13 @@ static bool save_tensors(const struct lora *lora, const char *directory, struct 
 }
 
 bool adapter_file_save(
-    const struct lora *lora, const char *directory, const char *base_model, struct error *error)
-{
+    const struct lora *lora, const char *directory, const char *base_model, struct error *error) {
     return save_tensors(lora, directory, error) && save_config(lora, directory, base_model, error);
 }
 
 // ---- reading ----
 
-static bool refuse(struct error *error, const char *name, const json_t *value)
-{
+static bool refuse(struct error *error, const char *name, const json_t *value) {
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     error_set(error, ERROR_UNSUPPORTED,
         "adapter_config.json: '%s' is %.200s, which this version cannot apply", name,
@@ -98,51 +91,43 @@ static bool refuse(struct error *error, const char *name, const json_t *value)
     return false;
 }
 
-static bool nothing_in(const json_t *value)
-{
-    return !value || json_is_null(value) || json_is_false(value)
-        || (json_is_object(value) && !json_object_size(value))
-        || (json_is_array(value) && !json_array_size(value));
+static bool nothing_in(const json_t *value) {
+    return !value || json_is_null(value) || json_is_false(value) ||
+           (json_is_object(value) && !json_object_size(value)) ||
+           (json_is_array(value) && !json_array_size(value));
 }
 
 // Some ways to begin change the base weights, too: such an adapter is one over another model.
-static bool check_beginning(const json_t *config, struct error *error)
-{
-    static const char *const harmless[] = { "gaussian", "orthogonal", "eva" };
+static bool check_beginning(const json_t *config, struct error *error) {
+    static const char *const harmless[] = {"gaussian", "orthogonal", "eva"};
     const json_t *value = json_object_get(config, "init_lora_weights");
-    if (!json_is_string(value))
-        return true;
+    if (!json_is_string(value)) return true;
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-        if (!strcmp(json_string_value(value), harmless[i]))
-            return true;
+        if (!strcmp(json_string_value(value), harmless[i])) return true;
     return refuse(error, "init_lora_weights", value);
 }
 
-static bool check_config(const json_t *config, struct error *error)
-{
-    static const char *const must_be_empty[] = { "use_rslora", "use_dora", "lora_bias",
-        "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform",
-        "layers_pattern", "fan_in_fan_out", "trainable_token_indices", "target_parameters",
-        "layer_replication", "exclude_modules", "use_qalora", "use_bdlora", "alora_invocation_tokens",
-        "arrow_config", "kasa_config", "monteclora_config" };
+static bool check_config(const json_t *config, struct error *error) {
+    static const char *const must_be_empty[] = {"use_rslora", "use_dora", "lora_bias",
+        "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform", "layers_pattern",
+        "fan_in_fan_out", "trainable_token_indices", "target_parameters", "layer_replication",
+        "exclude_modules", "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config",
+        "kasa_config", "monteclora_config"};
     const char *type = json_string_value(json_object_get(config, "peft_type"));
     const char *bias = json_string_value(json_object_get(config, "bias"));
     if (!type || strcmp(type, "LORA"))
         return error_set(error, ERROR_UNSUPPORTED,
             "adapter_config.json: 'peft_type' is '%s'; only 'LORA' is supported",
             type ? type : "absent");
-    if (bias && strcmp(bias, "none"))
-        return refuse(error, "bias", json_object_get(config, "bias"));
+    if (bias && strcmp(bias, "none")) return refuse(error, "bias", json_object_get(config, "bias"));
     for (size_t i = 0; i < sizeof must_be_empty / sizeof *must_be_empty; i++) {
         const json_t *value = json_object_get(config, must_be_empty[i]);
-        if (!nothing_in(value))
-            return refuse(error, must_be_empty[i], value);
+        if (!nothing_in(value)) return refuse(error, must_be_empty[i], value);
     }
     return check_beginning(config, error);
 }
 
-static bool module_by_name(const char *name, unsigned *modules)
-{
+static bool module_by_name(const char *name, unsigned *modules) {
     for (int module = 0; module < LORA_MODULES; module++)
         if (!strcmp(name, lora_module_names[module])) {
             *modules |= 1u << module;
@@ -151,8 +136,7 @@ static bool module_by_name(const char *name, unsigned *modules)
     return false;
 }
 
-static bool read_modules(const json_t *config, unsigned *modules, struct error *error)
-{
+static bool read_modules(const json_t *config, unsigned *modules, struct error *error) {
     const json_t *names = json_object_get(config, "target_modules"), *each;
     size_t i;
     *modules = 0;
@@ -162,38 +146,38 @@ static bool read_modules(const json_t *config, unsigned *modules, struct error *
     }
     if (!json_is_array(names) || !json_array_size(names))
         return refuse(error, "target_modules", names);
-    json_array_foreach(names, i, each)
-        if (!json_is_string(each) || !module_by_name(json_string_value(each), modules))
-            return refuse(error, "target_modules", each);
+    json_array_foreach(
+        names, i, each) if (!json_is_string(each) ||
+                            !module_by_name(json_string_value(each), modules)) return refuse(error,
+        "target_modules", each);
     return true;
 }
 
 static bool read_config(struct lora **lora, const struct model_config *model, const char *text,
-    size_t length, struct error *error)
-{
+    size_t length, struct error *error) {
     json_error_t fault;
     json_t *config = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
     if (!config)
-        return error_set(error, ERROR_INVALID, "adapter_config.json, line %d: %s", fault.line,
-            fault.text);
+        return error_set(
+            error, ERROR_INVALID, "adapter_config.json, line %d: %s", fault.line, fault.text);
     unsigned modules;
     json_int_t rank = json_integer_value(json_object_get(config, "r"));
     double alpha = json_number_value(json_object_get(config, "lora_alpha"));
-    bool ok = check_config(config, error) && read_modules(config, &modules, error)
-        && lora_create(lora, model, rank < 0 ? 0 : (size_t)rank, (float)alpha, modules, 0, error);
+    bool ok =
+        check_config(config, error) && read_modules(config, &modules, error) &&
+        lora_create(lora, model, rank < 0 ? 0 : (size_t)rank, (float)alpha, modules, 0, error);
     json_decref(config);
     return ok;
 }
 
 static bool read_matrix(const struct safetensors *file, const char *key, size_t rows,
-    size_t columns, float *values, struct error *error)
-{
+    size_t columns, float *values, struct error *error) {
     const struct safetensor *tensor = safetensors_find(file, key);
-    if (!tensor)
-        return error_set(error, ERROR_INVALID, "the adapter has no tensor '%s'", key);
+    if (!tensor) return error_set(error, ERROR_INVALID, "the adapter has no tensor '%s'", key);
     if (tensor->dimensions != 2 || tensor->shape[0] != rows || tensor->shape[1] != columns)
         return error_set(error, ERROR_INVALID,
-            "the adapter's tensor '%s' is not %zu × %zu: it was made for another base model or rank",
+            "the adapter's tensor '%s' is not %zu × %zu: it was made for another base model or "
+            "rank",
             key, rows, columns);
     if (tensor->type == DATA_TYPES)
         return error_set(error, ERROR_UNSUPPORTED, "the adapter's tensor '%s' is stored as %s", key,
@@ -202,8 +186,7 @@ static bool read_matrix(const struct safetensors *file, const char *key, size_t 
     return true;
 }
 
-static bool read_tensors(struct lora *lora, const struct safetensors *file, struct error *error)
-{
+static bool read_tensors(struct lora *lora, const struct safetensors *file, struct error *error) {
     char key[KEY_SIZE];
     for (size_t i = 0; i < lora->entry_count; i++) {
         const struct lora_entry *entry = &lora->entries[i];
@@ -216,29 +199,26 @@ static bool read_tensors(struct lora *lora, const struct safetensors *file, stru
                 file, key, entry->out, lora->rank, lora->parameters + entry->b_offset, error))
             return false;
     }
-    if (safetensors_count(file) == 2 * lora->entry_count)
-        return true;
+    if (safetensors_count(file) == 2 * lora->entry_count) return true;
     return error_set(error, ERROR_INVALID,
         "the adapter has %zu tensors where its config and this base model call for %zu",
         safetensors_count(file), 2 * lora->entry_count);
 }
 
-bool adapter_file_load(struct lora **lora, const struct model_config *config,
-    const char *directory, struct error *error)
-{
+bool adapter_file_load(struct lora **lora, const struct model_config *config, const char *directory,
+    struct error *error) {
     char path[FILE_PATH_SIZE], *text;
     size_t length;
     struct safetensors *file;
     struct lora *new;
-    if (!file_path(path, sizeof path, error, directory, "adapter_config.json")
-        || !file_read(path, MAX_CONFIG, &text, &length, error))
+    if (!file_path(path, sizeof path, error, directory, "adapter_config.json") ||
+        !file_read(path, MAX_CONFIG, &text, &length, error))
         return false;
     bool ok = read_config(&new, config, text, length, error);
     memory_free(text);
-    if (!ok)
-        return error_prefix(error, "%s", directory);
-    if (!file_path(path, sizeof path, error, directory, "adapter_model.safetensors")
-        || !safetensors_open(&file, path, error)) {
+    if (!ok) return error_prefix(error, "%s", directory);
+    if (!file_path(path, sizeof path, error, directory, "adapter_model.safetensors") ||
+        !safetensors_open(&file, path, error)) {
         lora_free(new);
         return false;
     }

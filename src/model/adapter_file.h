@@ -1,17 +1,19 @@
-// An adapter on disk, in peft's own format: adapter_config.json and adapter_model.safetensors, with keys
-// base_model.model.model.layers.N.self_attn.q_proj.lora_A.weight. What does not match is an error:
-// an adapter that loads and does nothing is the worst kind of fault.
+// An adapter on disk, in peft's own format: adapter_config.json and adapter_model.safetensors, with
+// keys base_model.model.model.layers.N.self_attn.q_proj.lora_A.weight. What does not match is an
+// error: an adapter that loads and does nothing is the worst kind of fault.
 #ifndef MODEL_ADAPTER_FILE_H
 #define MODEL_ADAPTER_FILE_H
 
 #include "model/lora.h"
 
-// Writes both files into `directory`, which must exist. `base_model` goes into base_model_name_or_path.
+// Writes both files into `directory`, which must exist. `base_model` goes into
+// base_model_name_or_path.
 bool adapter_file_save(const struct lora *lora, const char *directory, const char *base_model,
     struct error *error) WARN_UNUSED;
 
-// Reads an adapter made by this program or by peft. Refused with the reason: other adapter types, DoRA,
-// rslora, biases, modules_to_save, rank patterns, tensors missing, unknown, or of a wrong shape.
+// Reads an adapter made by this program or by peft. Refused with the reason: other adapter types,
+// DoRA, rslora, biases, modules_to_save, rank patterns, tensors missing, unknown, or of a wrong
+// shape.
 bool adapter_file_load(struct lora **lora, const struct model_config *config, const char *directory,
     struct error *error) WARN_UNUSED;
 

@@ -1,4 +1,5 @@
-// LoRA (Hu et al. 2021), as peft does it: y = x·Wᵀ + (alpha / rank) · (x·Aᵀ)·Bᵀ, A [rank, in], B [out, rank].
+// LoRA (Hu et al. 2021), as peft does it: y = x·Wᵀ + (alpha / rank) · (x·Aᵀ)·Bᵀ, A [rank, in], B
+// [out, rank].
 //
 // All A and B of all layers are one block of floats described by one table, so that the optimizer,
 // clipping and the checkpoint are one loop each; gradients are a second block of the same form.
@@ -11,7 +12,7 @@ enum lora_module { LORA_Q, LORA_K, LORA_V, LORA_O, LORA_GATE, LORA_UP, LORA_DOWN
 
 enum { LORA_ALL_MODULES = (1 << LORA_MODULES) - 1, LORA_MAX_RANK = 512 };
 
-extern const char *const lora_module_names[LORA_MODULES]; // "q_proj", …
+extern const char *const lora_module_names[LORA_MODULES];   // "q_proj", …
 extern const char *const lora_module_parents[LORA_MODULES]; // "self_attn" or "mlp"
 
 struct lora_entry {
@@ -40,8 +41,7 @@ bool lora_create(struct lora **lora, const struct model_config *config, size_t r
     unsigned modules, uint64_t seed, struct error *error) WARN_UNUSED;
 void lora_free(struct lora *lora);
 
-static inline float lora_scale(const struct lora *lora)
-{
+static inline float lora_scale(const struct lora *lora) {
     return lora->alpha / (float)lora->rank;
 }
 

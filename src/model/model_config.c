@@ -7,12 +7,11 @@
 
 enum { MAX_FILE = 1 << 20 };
 
-static json_t *load_object(const char *directory, const char *name, struct error *error)
-{
+static json_t *load_object(const char *directory, const char *name, struct error *error) {
     char path[FILE_PATH_SIZE], *text;
     size_t length;
-    if (!file_path(path, sizeof path, error, directory, name)
-        || !file_read(path, MAX_FILE, &text, &length, error))
+    if (!file_path(path, sizeof path, error, directory, name) ||
+        !file_read(path, MAX_FILE, &text, &length, error))
         return NULL;
     json_error_t fault;
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
@@ -32,8 +31,7 @@ static json_t *load_object(const char *directory, const char *name, struct error
 enum { REQUIRED = -1 };
 
 static bool read_size(const json_t *root, const char *name, size_t most, int64_t otherwise,
-    size_t *value, struct error *error)
-{
+    size_t *value, struct error *error) {
     const json_t *field = json_object_get(root, name);
     if (!field || json_is_null(field)) {
         if (otherwise == REQUIRED)
@@ -49,32 +47,28 @@ static bool read_size(const json_t *root, const char *name, size_t most, int64_t
     return true;
 }
 
-static bool read_number(const json_t *root, const char *name, double otherwise, double *value,
-    struct error *error)
-{
+static bool read_number(
+    const json_t *root, const char *name, double otherwise, double *value, struct error *error) {
     const json_t *field = json_object_get(root, name);
     *value = otherwise;
-    if (!field || json_is_null(field))
-        return true;
-    if (!json_is_number(field) || !(json_number_value(field) > 0)
-        || !isfinite(json_number_value(field)))
+    if (!field || json_is_null(field)) return true;
+    if (!json_is_number(field) || !(json_number_value(field) > 0) ||
+        !isfinite(json_number_value(field)))
         return error_set(error, ERROR_INVALID, "config.json: '%s' must be a number above 0", name);
     *value = json_number_value(field);
     return true;
 }
 
-static bool read_sizes(struct model_config *c, const json_t *root, struct error *error)
-{
-    if (!read_size(root, "vocab_size", 1 << 22, REQUIRED, &c->vocabulary_size, error)
-        || !read_size(root, "hidden_size", 1 << 17, REQUIRED, &c->hidden_size, error)
-        || !read_size(root, "intermediate_size", 1 << 19, REQUIRED, &c->intermediate_size, error)
-        || !read_size(root, "num_hidden_layers", 1024, REQUIRED, &c->layers, error)
-        || !read_size(root, "num_attention_heads", 1024, REQUIRED, &c->heads, error)
-        || !read_size(
-            root, "num_key_value_heads", 1024, (int64_t)c->heads, &c->kv_heads, error)
-        || !read_size(root, "head_dim", 512, (int64_t)(c->hidden_size / c->heads), &c->head_dim,
-            error)
-        || !read_size(root, "max_position_embeddings", 1 << 24, 2048, &c->context_length, error))
+static bool read_sizes(struct model_config *c, const json_t *root, struct error *error) {
+    if (!read_size(root, "vocab_size", 1 << 22, REQUIRED, &c->vocabulary_size, error) ||
+        !read_size(root, "hidden_size", 1 << 17, REQUIRED, &c->hidden_size, error) ||
+        !read_size(root, "intermediate_size", 1 << 19, REQUIRED, &c->intermediate_size, error) ||
+        !read_size(root, "num_hidden_layers", 1024, REQUIRED, &c->layers, error) ||
+        !read_size(root, "num_attention_heads", 1024, REQUIRED, &c->heads, error) ||
+        !read_size(root, "num_key_value_heads", 1024, (int64_t)c->heads, &c->kv_heads, error) ||
+        !read_size(
+            root, "head_dim", 512, (int64_t)(c->hidden_size / c->heads), &c->head_dim, error) ||
+        !read_size(root, "max_position_embeddings", 1 << 24, 2048, &c->context_length, error))
         return false;
     if (c->heads % c->kv_heads)
         return error_set(error, ERROR_INVALID,
@@ -89,11 +83,9 @@ static bool read_sizes(struct model_config *c, const json_t *root, struct error 
 
 // ---- what this program does not compute ----
 
-static bool must_be_absent(const json_t *root, const char *name, struct error *error)
-{
+static bool must_be_absent(const json_t *root, const char *name, struct error *error) {
     const json_t *field = json_object_get(root, name);
-    if (!field || json_is_null(field) || json_is_false(field))
-        return true;
+    if (!field || json_is_null(field) || json_is_false(field)) return true;
     char *text = json_dumps(field, JSON_ENCODE_ANY | JSON_COMPACT);
     error_set(error, ERROR_UNSUPPORTED, "config.json: '%s' is %.200s, which is not supported", name,
         text ? text : "set");
@@ -101,8 +93,7 @@ static bool must_be_absent(const json_t *root, const char *name, struct error *e
     return false;
 }
 
-static bool check_kind(struct model_config *c, const json_t *root, struct error *error)
-{
+static bool check_kind(struct model_config *c, const json_t *root, struct error *error) {
     const char *type = json_string_value(json_object_get(root, "model_type"));
     if (!type || strcmp(type, "llama"))
         return error_set(error, ERROR_UNSUPPORTED,
@@ -113,60 +104,54 @@ static bool check_kind(struct model_config *c, const json_t *root, struct error 
     if (activation && strcmp(activation, "silu"))
         return error_set(error, ERROR_UNSUPPORTED,
             "config.json: 'hidden_act' is '%s'; this version computes 'silu' only", activation);
-    return must_be_absent(root, "attention_bias", error)
-        && must_be_absent(root, "mlp_bias", error)
-        && must_be_absent(root, "quantization_config", error);
+    return must_be_absent(root, "attention_bias", error) &&
+           must_be_absent(root, "mlp_bias", error) &&
+           must_be_absent(root, "quantization_config", error);
 }
 
 // ---- rotary embedding ----
 
-static bool read_scaling(struct model_config *c, const json_t *scaling, struct error *error)
-{
+static bool read_scaling(struct model_config *c, const json_t *scaling, struct error *error) {
     const char *type = json_string_value(json_object_get(scaling, "rope_type"));
-    if (!type)
-        type = json_string_value(json_object_get(scaling, "type"));
-    if (!type || !strcmp(type, "default"))
-        return true;
+    if (!type) type = json_string_value(json_object_get(scaling, "type"));
+    if (!type || !strcmp(type, "default")) return true;
     if (strcmp(type, "linear") && strcmp(type, "llama3"))
         return error_set(error, ERROR_UNSUPPORTED,
             "config.json: 'rope_scaling' is of type '%s'; this version computes 'linear' and "
             "'llama3'",
             type);
     c->rope_scaling = strcmp(type, "linear") ? ROPE_SCALING_LLAMA3 : ROPE_SCALING_LINEAR;
-    return read_number(scaling, "factor", 1, &c->rope_factor, error)
-        && read_number(scaling, "low_freq_factor", 1, &c->rope_low_frequency_factor, error)
-        && read_number(scaling, "high_freq_factor", 4, &c->rope_high_frequency_factor, error)
-        && read_number(scaling, "original_max_position_embeddings", 8192,
-            &c->rope_original_context, error);
+    return read_number(scaling, "factor", 1, &c->rope_factor, error) &&
+           read_number(scaling, "low_freq_factor", 1, &c->rope_low_frequency_factor, error) &&
+           read_number(scaling, "high_freq_factor", 4, &c->rope_high_frequency_factor, error) &&
+           read_number(
+               scaling, "original_max_position_embeddings", 8192, &c->rope_original_context, error);
 }
 
 // transformers 5 writes rope_parameters, with the base frequency inside; older ones rope_scaling.
-static bool read_rope(struct model_config *c, const json_t *root, struct error *error)
-{
+static bool read_rope(struct model_config *c, const json_t *root, struct error *error) {
     c->rope_factor = 1;
     const json_t *parameters = json_object_get(root, "rope_parameters");
-    const json_t *scaling = json_is_object(parameters) ? parameters
-                                                       : json_object_get(root, "rope_scaling");
+    const json_t *scaling =
+        json_is_object(parameters) ? parameters : json_object_get(root, "rope_scaling");
     double theta;
-    if (!read_number(root, "rope_theta", 10000, &theta, error)
-        || !read_number(scaling, "rope_theta", theta, &c->rope_theta, error))
+    if (!read_number(root, "rope_theta", 10000, &theta, error) ||
+        !read_number(scaling, "rope_theta", theta, &c->rope_theta, error))
         return false;
     return !json_is_object(scaling) || read_scaling(c, scaling, error);
 }
 
-void model_config_rope_frequencies(const struct model_config *c, float *frequencies)
-{
+void model_config_rope_frequencies(const struct model_config *c, float *frequencies) {
     static const double pi = 3.14159265358979323846;
     for (size_t i = 0; i < c->head_dim / 2; i++) {
         double frequency = 1.0 / pow(c->rope_theta, 2.0 * (double)i / (double)c->head_dim);
-        if (c->rope_scaling == ROPE_SCALING_LINEAR)
-            frequency /= c->rope_factor;
+        if (c->rope_scaling == ROPE_SCALING_LINEAR) frequency /= c->rope_factor;
         if (c->rope_scaling == ROPE_SCALING_LLAMA3) {
             double wavelength = 2 * pi / frequency;
             double low = c->rope_original_context / c->rope_low_frequency_factor;
             double high = c->rope_original_context / c->rope_high_frequency_factor;
-            double smooth = (c->rope_original_context / wavelength - c->rope_low_frequency_factor)
-                / (c->rope_high_frequency_factor - c->rope_low_frequency_factor);
+            double smooth = (c->rope_original_context / wavelength - c->rope_low_frequency_factor) /
+                            (c->rope_high_frequency_factor - c->rope_low_frequency_factor);
             if (wavelength > low)
                 frequency /= c->rope_factor;
             else if (wavelength >= high)
@@ -178,33 +163,27 @@ void model_config_rope_frequencies(const struct model_config *c, float *frequenc
 
 // ---- tokens ----
 
-static void add_eos(struct model_config *c, const json_t *value)
-{
-    if (!json_is_integer(value) || c->eos_count == MODEL_CONFIG_MAX_EOS)
-        return;
+static void add_eos(struct model_config *c, const json_t *value) {
+    if (!json_is_integer(value) || c->eos_count == MODEL_CONFIG_MAX_EOS) return;
     for (size_t i = 0; i < c->eos_count; i++)
-        if (c->eos_tokens[i] == json_integer_value(value))
-            return;
+        if (c->eos_tokens[i] == json_integer_value(value)) return;
     c->eos_tokens[c->eos_count++] = (int32_t)json_integer_value(value);
 }
 
-static void read_tokens(struct model_config *c, const json_t *root)
-{
+static void read_tokens(struct model_config *c, const json_t *root) {
     const json_t *bos = json_object_get(root, "bos_token_id");
-    if (json_is_integer(bos))
-        c->bos_token = (int32_t)json_integer_value(bos);
+    if (json_is_integer(bos)) c->bos_token = (int32_t)json_integer_value(bos);
     const json_t *eos = json_object_get(root, "eos_token_id"), *each;
     size_t i;
     add_eos(c, eos);
     json_array_foreach(eos, i, each) add_eos(c, each);
 }
 
-static bool read_config(struct model_config *c, const json_t *root, struct error *error)
-{
+static bool read_config(struct model_config *c, const json_t *root, struct error *error) {
     double epsilon, range;
-    if (!check_kind(c, root, error) || !read_sizes(c, root, error) || !read_rope(c, root, error)
-        || !read_number(root, "rms_norm_eps", 1e-6, &epsilon, error)
-        || !read_number(root, "initializer_range", 0.02, &range, error))
+    if (!check_kind(c, root, error) || !read_sizes(c, root, error) || !read_rope(c, root, error) ||
+        !read_number(root, "rms_norm_eps", 1e-6, &epsilon, error) ||
+        !read_number(root, "initializer_range", 0.02, &range, error))
         return false;
     c->rms_norm_epsilon = (float)epsilon;
     c->initializer_range = (float)range;
@@ -214,29 +193,24 @@ static bool read_config(struct model_config *c, const json_t *root, struct error
     return true;
 }
 
-bool model_config_load(struct model_config *config, const char *directory, struct error *error)
-{
+bool model_config_load(struct model_config *config, const char *directory, struct error *error) {
     memset(config, 0, sizeof *config);
     json_t *root = load_object(directory, "config.json", error);
-    if (!root)
-        return false;
+    if (!root) return false;
     bool ok = read_config(config, root, error);
     json_decref(root);
-    if (!ok)
-        return error_prefix(error, "%s", directory);
+    if (!ok) return error_prefix(error, "%s", directory);
     char path[FILE_PATH_SIZE];
-    if (file_path(path, sizeof path, NULL, directory, "generation_config.json")
-        && file_exists(path)) {
-        if (!(root = load_object(directory, "generation_config.json", error)))
-            return false;
+    if (file_path(path, sizeof path, NULL, directory, "generation_config.json") &&
+        file_exists(path)) {
+        if (!(root = load_object(directory, "generation_config.json", error))) return false;
         read_tokens(config, root);
         json_decref(root);
     }
     return true;
 }
 
-uint64_t model_config_parameters(const struct model_config *c)
-{
+uint64_t model_config_parameters(const struct model_config *c) {
     uint64_t query = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
     uint64_t layer = c->hidden_size * (2 * query + 2 * kv + 3 * c->intermediate_size + 2);
     uint64_t embedding = c->vocabulary_size * c->hidden_size;

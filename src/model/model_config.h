@@ -1,5 +1,5 @@
-// config.json of a Hugging Face model directory: the shape of a Llama-family model. Whatever this program
-// does not compute exactly is refused here, by the name of the field and its value.
+// config.json of a Hugging Face model directory: the shape of a Llama-family model. Whatever this
+// program does not compute exactly is refused here, by the name of the field and its value.
 #ifndef MODEL_MODEL_CONFIG_H
 #define MODEL_MODEL_CONFIG_H
 
@@ -25,25 +25,25 @@ struct model_config {
     double rope_theta;
     enum rope_scaling rope_scaling;
     double rope_factor;
-    double rope_low_frequency_factor;  // the three of llama3 scaling
+    double rope_low_frequency_factor; // the three of llama3 scaling
     double rope_high_frequency_factor;
     double rope_original_context;
     bool tied_embeddings;
     float initializer_range;
-    int32_t bos_token; // -1 if config.json names none
+    int32_t bos_token;                        // -1 if config.json names none
     int32_t eos_tokens[MODEL_CONFIG_MAX_EOS]; // of generation_config.json too
     size_t eos_count;
 };
 
 // Reads `directory`/config.json, and generation_config.json's end tokens where that file exists.
-bool model_config_load(struct model_config *config, const char *directory, struct error *error)
-    WARN_UNUSED;
+bool model_config_load(
+    struct model_config *config, const char *directory, struct error *error) WARN_UNUSED;
 
 // Count of all weights, the tied output layer counted once.
 uint64_t model_config_parameters(const struct model_config *config);
 
-// Rotary frequencies, one for each pair of a head: head_dim / 2 values into `frequencies`. With llama3
-// scaling as transformers computes it (modeling_rope_utils.py).
+// Rotary frequencies, one for each pair of a head: head_dim / 2 values into `frequencies`. With
+// llama3 scaling as transformers computes it (modeling_rope_utils.py).
 void model_config_rope_frequencies(const struct model_config *config, float *frequencies);
 
 #endif

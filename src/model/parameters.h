@@ -37,8 +37,8 @@ bool parameters_create(struct parameters **parameters, const struct model_config
     struct error *error) WARN_UNUSED;
 void parameters_free(struct parameters *parameters);
 
-// Normal with config->initializer_range, norms 1; and, as GPT-2 has it, the matrices that write to the
-// residual stream (o_proj, down_proj) smaller by sqrt(2 · layers).
+// Normal with config->initializer_range, norms 1; and, as GPT-2 has it, the matrices that write to
+// the residual stream (o_proj, down_proj) smaller by sqrt(2 · layers).
 void parameters_initialise(
     struct parameters *parameters, const struct model_config *config, uint64_t seed);
 

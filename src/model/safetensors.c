@@ -25,21 +25,29 @@ static const struct {
     size_t size;
     enum data_type type;
 } type_names[] = {
-    { "F32", 4, DATA_F32 }, { "BF16", 2, DATA_BF16 }, { "F16", 2, DATA_F16 },
-    { "F64", 8, DATA_TYPES }, { "I64", 8, DATA_TYPES }, { "I32", 4, DATA_TYPES },
-    { "I16", 2, DATA_TYPES }, { "I8", 1, DATA_TYPES }, { "U64", 8, DATA_TYPES },
-    { "U32", 4, DATA_TYPES }, { "U16", 2, DATA_TYPES }, { "U8", 1, DATA_TYPES },
-    { "BOOL", 1, DATA_TYPES }, { "F8_E4M3", 1, DATA_TYPES }, { "F8_E5M2", 1, DATA_TYPES },
+    {"F32", 4, DATA_F32},
+    {"BF16", 2, DATA_BF16},
+    {"F16", 2, DATA_F16},
+    {"F64", 8, DATA_TYPES},
+    {"I64", 8, DATA_TYPES},
+    {"I32", 4, DATA_TYPES},
+    {"I16", 2, DATA_TYPES},
+    {"I8", 1, DATA_TYPES},
+    {"U64", 8, DATA_TYPES},
+    {"U32", 4, DATA_TYPES},
+    {"U16", 2, DATA_TYPES},
+    {"U8", 1, DATA_TYPES},
+    {"BOOL", 1, DATA_TYPES},
+    {"F8_E4M3", 1, DATA_TYPES},
+    {"F8_E5M2", 1, DATA_TYPES},
 };
 
-static bool bad(struct error *error, const char *name, const char *fault)
-{
+static bool bad(struct error *error, const char *name, const char *fault) {
     return error_set(error, ERROR_INVALID, "tensor '%.200s': %s", name, fault);
 }
 
 static bool read_type(
-    struct safetensor *tensor, size_t *size, const json_t *value, struct error *error)
-{
+    struct safetensor *tensor, size_t *size, const json_t *value, struct error *error) {
     const char *text = json_string_value(value);
     for (size_t i = 0; text && i < sizeof type_names / sizeof *type_names; i++)
         if (!strcmp(text, type_names[i].name)) {
@@ -51,8 +59,7 @@ static bool read_type(
     return bad(error, tensor->name, "unknown dtype");
 }
 
-static bool read_shape(struct safetensor *tensor, const json_t *shape, struct error *error)
-{
+static bool read_shape(struct safetensor *tensor, const json_t *shape, struct error *error) {
     if (!json_is_array(shape) || json_array_size(shape) > SAFETENSORS_MAX_DIMENSIONS)
         return bad(error, tensor->name, "the shape is not a list of at most 8 sizes");
     tensor->dimensions = json_array_size(shape);
@@ -69,16 +76,15 @@ static bool read_shape(struct safetensor *tensor, const json_t *shape, struct er
 }
 
 static bool read_offsets(struct safetensors *file, struct safetensor *tensor, size_t element,
-    const json_t *offsets, struct error *error)
-{
+    const json_t *offsets, struct error *error) {
     const json_t *from = json_array_get(offsets, 0), *to = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(from) || !json_is_integer(to))
         return bad(error, tensor->name, "data_offsets is not a pair of numbers");
     json_int_t begin = json_integer_value(from), end = json_integer_value(to);
     if (begin < 0 || end < begin || (uint64_t)end > file->data_size)
         return bad(error, tensor->name, "data_offsets lie outside the file (is it cut off?)");
-    if (__builtin_mul_overflow(tensor->elements, element, &tensor->bytes)
-        || tensor->bytes != (size_t)(end - begin))
+    if (__builtin_mul_overflow(tensor->elements, element, &tensor->bytes) ||
+        tensor->bytes != (size_t)(end - begin))
         return bad(error, tensor->name, "data_offsets do not fit shape and dtype");
     tensor->data = file->data + begin;
     if (tensor->elements && (uintptr_t)tensor->data % element)
@@ -86,47 +92,40 @@ static bool read_offsets(struct safetensors *file, struct safetensor *tensor, si
     return true;
 }
 
-static bool read_tensor(struct safetensors *file, const char *name, const json_t *description,
-    struct error *error)
-{
+static bool read_tensor(
+    struct safetensors *file, const char *name, const json_t *description, struct error *error) {
     struct safetensor *tensor = &file->tensors[file->count];
     size_t element = 1;
     if (!(tensor->name = memory_copy_string(name)))
         return memory_error(error, "the names of tensors");
     file->count++;
-    if (!json_is_object(description))
-        return bad(error, name, "not described by an object");
-    return read_type(tensor, &element, json_object_get(description, "dtype"), error)
-        && read_shape(tensor, json_object_get(description, "shape"), error)
-        && read_offsets(
-            file, tensor, element, json_object_get(description, "data_offsets"), error);
+    if (!json_is_object(description)) return bad(error, name, "not described by an object");
+    return read_type(tensor, &element, json_object_get(description, "dtype"), error) &&
+           read_shape(tensor, json_object_get(description, "shape"), error) &&
+           read_offsets(file, tensor, element, json_object_get(description, "data_offsets"), error);
 }
 
-static int compare_tensors(const void *a, const void *b)
-{
+static int compare_tensors(const void *a, const void *b) {
     const struct safetensor *first = a, *second = b;
     return strcmp(first->name, second->name);
 }
 
-static bool read_tensors(struct safetensors *file, json_t *header, struct error *error)
-{
+static bool read_tensors(struct safetensors *file, json_t *header, struct error *error) {
     if (!json_is_object(header))
         return error_set(error, ERROR_INVALID, "the header is not a JSON object");
     file->tensors = memory_alloc_zeroed(json_object_size(header) + 1, sizeof *file->tensors);
-    if (!file->tensors)
-        return memory_error(error, "the table of tensors");
+    if (!file->tensors) return memory_error(error, "the table of tensors");
     const char *name;
     json_t *description;
-    json_object_foreach(header, name, description)
-        if (strcmp(name, "__metadata__") && !read_tensor(file, name, description, error))
-            return false;
+    json_object_foreach(
+        header, name, description) if (strcmp(name, "__metadata__") &&
+                                       !read_tensor(file, name, description, error)) return false;
     qsort(file->tensors, file->count, sizeof *file->tensors, compare_tensors);
     return true;
 }
 
 static bool read_header(
-    struct safetensors *file, const uint8_t *bytes, size_t size, struct error *error)
-{
+    struct safetensors *file, const uint8_t *bytes, size_t size, struct error *error) {
     uint64_t length = 0;
     if (size < 8)
         return error_set(error, ERROR_INVALID, "shorter than eight bytes: not a safetensors file");
@@ -139,20 +138,16 @@ static bool read_header(
     file->data = bytes + 8 + length;
     file->data_size = size - 8 - length;
     json_error_t fault;
-    json_t *header = json_loadb(
-        (const char *)bytes + 8, length, JSON_REJECT_DUPLICATES, &fault);
-    if (!header)
-        return error_set(error, ERROR_INVALID, "the header is not JSON: %s", fault.text);
+    json_t *header = json_loadb((const char *)bytes + 8, length, JSON_REJECT_DUPLICATES, &fault);
+    if (!header) return error_set(error, ERROR_INVALID, "the header is not JSON: %s", fault.text);
     bool ok = read_tensors(file, header, error);
     json_decref(header);
     return ok;
 }
 
-bool safetensors_open(struct safetensors **file, const char *path, struct error *error)
-{
+bool safetensors_open(struct safetensors **file, const char *path, struct error *error) {
     struct safetensors *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "a safetensors file");
+    if (!new) return memory_error(error, "a safetensors file");
     if (!file_map_open(&new->map, path, error)) {
         memory_free(new);
         return false;
@@ -165,48 +160,39 @@ bool safetensors_open(struct safetensors **file, const char *path, struct error 
     return true;
 }
 
-void safetensors_close(struct safetensors *file)
-{
-    if (!file)
-        return;
+void safetensors_close(struct safetensors *file) {
+    if (!file) return;
     for (size_t i = 0; i < file->count; i++)
         memory_free(file->tensors[i].name);
     memory_free(file->tensors);
-    if (file->map.data)
-        file_map_close(&file->map);
+    if (file->map.data) file_map_close(&file->map);
     memory_free(file);
 }
 
-bool safetensors_check(const void *bytes, size_t size, struct error *error)
-{
+bool safetensors_check(const void *bytes, size_t size, struct error *error) {
     struct safetensors *file = memory_alloc_zeroed(1, sizeof *file);
-    if (!file)
-        return memory_error(error, "a safetensors file");
+    if (!file) return memory_error(error, "a safetensors file");
     bool ok = read_header(file, bytes, size, error);
     safetensors_close(file);
     return ok;
 }
 
-size_t safetensors_count(const struct safetensors *file)
-{
+size_t safetensors_count(const struct safetensors *file) {
     return file->count;
 }
 
-const struct safetensor *safetensors_at(const struct safetensors *file, size_t index)
-{
+const struct safetensor *safetensors_at(const struct safetensors *file, size_t index) {
     return &file->tensors[index];
 }
 
-const struct safetensor *safetensors_find(const struct safetensors *file, const char *name)
-{
-    struct safetensor key = { .name = (char *)name };
+const struct safetensor *safetensors_find(const struct safetensors *file, const char *name) {
+    struct safetensor key = {.name = (char *)name};
     return bsearch(&key, file->tensors, file->count, sizeof key, compare_tensors);
 }
 
 // ---- writing ----
 
-static size_t source_elements(const struct safetensor_source *source)
-{
+static size_t source_elements(const struct safetensor_source *source) {
     size_t elements = 1;
     for (size_t i = 0; i < source->dimensions; i++)
         elements *= source->shape[i];
@@ -214,21 +200,19 @@ static size_t source_elements(const struct safetensor_source *source)
 }
 
 static void append_source(
-    struct buffer *header, const struct safetensor_source *source, size_t *offset)
-{
+    struct buffer *header, const struct safetensor_source *source, size_t *offset) {
     const struct data_type_traits *traits = &data_type_table[source->type];
     size_t end = *offset + source_elements(source) * traits->size;
-    buffer_append_format(header, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", source->name,
-        traits->safetensors_name);
+    buffer_append_format(
+        header, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", source->name, traits->safetensors_name);
     for (size_t i = 0; i < source->dimensions; i++)
         buffer_append_format(header, i ? ",%zu" : "%zu", source->shape[i]);
     buffer_append_format(header, "],\"data_offsets\":[%zu,%zu]}", *offset, end);
     *offset = end;
 }
 
-static bool write_header(int descriptor, const struct safetensor_source *sources, size_t count,
-    struct error *error)
-{
+static bool write_header(
+    int descriptor, const struct safetensor_source *sources, size_t count, struct error *error) {
     struct buffer header;
     size_t offset = 0;
     buffer_init(&header, MAX_HEADER);
@@ -241,16 +225,15 @@ static bool write_header(int descriptor, const struct safetensor_source *sources
     uint8_t length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (uint8_t)((uint64_t)header.length >> 8 * i);
-    bool ok = buffer_ok(&header, "the header of a safetensors file", error)
-        && file_write_all(descriptor, length, sizeof length, error)
-        && file_write_all(descriptor, header.data, header.length, error);
+    bool ok = buffer_ok(&header, "the header of a safetensors file", error) &&
+              file_write_all(descriptor, length, sizeof length, error) &&
+              file_write_all(descriptor, header.data, header.length, error);
     buffer_free(&header);
     return ok;
 }
 
 static bool write_values(
-    int descriptor, const struct safetensor_source *source, struct error *error)
-{
+    int descriptor, const struct safetensor_source *source, struct error *error) {
     enum { BLOCK = 1 << 14 };
     float block[BLOCK];
     const struct data_type_traits *traits = &data_type_table[source->type];
@@ -258,38 +241,31 @@ static bool write_values(
     for (size_t at = 0; at < elements; at += BLOCK) {
         size_t count = elements - at < BLOCK ? elements - at : BLOCK;
         traits->from_f32(block, source->values + at, count);
-        if (!file_write_all(descriptor, block, count * traits->size, error))
-            return false;
+        if (!file_write_all(descriptor, block, count * traits->size, error)) return false;
     }
     return true;
 }
 
 static bool write_file(
-    int descriptor, const struct safetensor_source *sources, size_t count, struct error *error)
-{
-    if (!write_header(descriptor, sources, count, error))
-        return false;
+    int descriptor, const struct safetensor_source *sources, size_t count, struct error *error) {
+    if (!write_header(descriptor, sources, count, error)) return false;
     for (size_t i = 0; i < count; i++)
-        if (!write_values(descriptor, &sources[i], error))
-            return false;
+        if (!write_values(descriptor, &sources[i], error)) return false;
     if (fsync(descriptor) < 0)
         return error_set_errno(error, ERROR_IO, "cannot bring a file to disk");
     return true;
 }
 
-bool safetensors_write(const char *path, const struct safetensor_source *sources, size_t count,
-    struct error *error)
-{
+bool safetensors_write(
+    const char *path, const struct safetensor_source *sources, size_t count, struct error *error) {
     char temporary[FILE_PATH_SIZE];
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.partial", path) >= sizeof temporary)
         return error_set(error, ERROR_INVALID, "the path %s is too long", path);
     int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor < 0)
-        return error_set_errno(error, ERROR_IO, "cannot write %s", temporary);
+    if (descriptor < 0) return error_set_errno(error, ERROR_IO, "cannot write %s", temporary);
     bool ok = write_file(descriptor, sources, count, error);
     close(descriptor);
-    if (ok && file_rename_durable(temporary, path, error))
-        return true;
+    if (ok && file_rename_durable(temporary, path, error)) return true;
     unlink(temporary);
     return error_prefix(error, "%s", path);
 }

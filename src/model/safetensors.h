@@ -1,5 +1,6 @@
-// safetensors files (huggingface/safetensors, README "Format"): eight bytes of header length, a JSON
-// header, then the tensors. Read by mapping; everything in the header is checked before it is believed.
+// safetensors files (huggingface/safetensors, README "Format"): eight bytes of header length, a
+// JSON header, then the tensors. Read by mapping; everything in the header is checked before it is
+// believed.
 #ifndef MODEL_SAFETENSORS_H
 #define MODEL_SAFETENSORS_H
 
@@ -28,7 +29,8 @@ void safetensors_close(struct safetensors *file);
 
 size_t safetensors_count(const struct safetensors *file);
 const struct safetensor *safetensors_at(const struct safetensors *file, size_t index);
-const struct safetensor *safetensors_find(const struct safetensors *file, const char *name); // or NULL
+const struct safetensor *safetensors_find(
+    const struct safetensors *file, const char *name); // or NULL
 
 // A tensor to be written: f32 values, stored as `type`.
 struct safetensor_source {
@@ -44,7 +46,6 @@ bool safetensors_write(const char *path, const struct safetensor_source *sources
     struct error *error) WARN_UNUSED;
 
 // For fuzzing and tests: checks a header as safetensors_open does. `data_size` bytes follow it.
-bool safetensors_check(
-    const void *bytes, size_t size, struct error *error) WARN_UNUSED;
+bool safetensors_check(const void *bytes, size_t size, struct error *error) WARN_UNUSED;
 
 #endif

@@ -1,6 +1,6 @@
-// Tokenizers as Hugging Face's tokenizer.json describes them: BPE, byte-level (GPT-2, Llama 3, Qwen) or
-// with sentencepiece's alphabet and byte fallback (Llama 2, TinyStories). What a file asks for and this
-// program does not do is refused by its name when the file is opened.
+// Tokenizers as Hugging Face's tokenizer.json describes them: BPE, byte-level (GPT-2, Llama 3,
+// Qwen) or with sentencepiece's alphabet and byte fallback (Llama 2, TinyStories). What a file asks
+// for and this program does not do is refused by its name when the file is opened.
 //
 // After opening, a tokenizer is read-only and may be used from several threads.
 #ifndef MODEL_TOKENIZER_H
@@ -19,31 +19,31 @@ struct token_ids {
     size_t capacity;
 };
 
-bool token_ids_append(struct token_ids *list, const int32_t *ids, size_t count, struct error *error)
-    WARN_UNUSED;
+bool token_ids_append(
+    struct token_ids *list, const int32_t *ids, size_t count, struct error *error) WARN_UNUSED;
 void token_ids_free(struct token_ids *list);
 
 // Reads directory/tokenizer.json.
-bool tokenizer_open(struct tokenizer **tokenizer, const char *directory, struct error *error)
-    WARN_UNUSED;
+bool tokenizer_open(
+    struct tokenizer **tokenizer, const char *directory, struct error *error) WARN_UNUSED;
 void tokenizer_close(struct tokenizer *tokenizer);
 
 // One more than the largest id.
 size_t tokenizer_vocabulary_size(const struct tokenizer *tokenizer);
 
-// Appends the ids of `text` (UTF-8; bytes that are not are kept as bytes). With `special`, texts of special
-// tokens in it become those tokens; without, they are text like any other: what a user wrote is never
-// control. No token is put before or behind.
+// Appends the ids of `text` (UTF-8; bytes that are not are kept as bytes). With `special`, texts of
+// special tokens in it become those tokens; without, they are text like any other: what a user
+// wrote is never control. No token is put before or behind.
 bool tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
     bool special, struct token_ids *ids, struct error *error) WARN_UNUSED;
 
-// The same, with special tokens only where none of their bytes is marked: `marked` (of `length`, may be
-// NULL) holds 1 for bytes that are nothing but text.
+// The same, with special tokens only where none of their bytes is marked: `marked` (of `length`,
+// may be NULL) holds 1 for bytes that are nothing but text.
 bool tokenizer_encode_marked(const struct tokenizer *tokenizer, const char *text,
     const uint8_t *marked, size_t length, struct token_ids *ids, struct error *error) WARN_UNUSED;
 
-// The bytes that a token stands for, "" for special ones and unknown ids. A character may be spread over
-// several tokens.
+// The bytes that a token stands for, "" for special ones and unknown ids. A character may be spread
+// over several tokens.
 const char *tokenizer_token_bytes(const struct tokenizer *tokenizer, int32_t id, size_t *length);
 
 // The text of a token as the vocabulary spells it, special ones too; NULL for unknown ids.

@@ -7,8 +7,8 @@
 #include <pcre2.h>
 
 struct token {
-    char *text;     // as the vocabulary spells it; NULL where there is no such id
-    char *bytes;    // what it stands for
+    char *text;      // as the vocabulary spells it; NULL where there is no such id
+    char *bytes;     // what it stands for
     uint32_t length; // of bytes
     bool special;
     bool added;
@@ -45,7 +45,7 @@ struct pre_tokenizer {
 struct tokenizer {
     size_t count;
     struct token *tokens;
-    struct token_map by_text;  // the vocabulary's spelling
+    struct token_map by_text; // the vocabulary's spelling
     struct merge_map merges;
     size_t pre_tokenizer_count;
     struct pre_tokenizer pre_tokenizers[MAX_PRE_TOKENIZERS];
@@ -57,9 +57,9 @@ struct tokenizer {
     bool byte_fallback;
     bool ignore_merges;
     bool fuse_unknown;
-    bool normalise_spaces;  // " " becomes "▁"
-    bool prepend_space;     // and one stands before every text
-    int32_t unknown;        // or -1
+    bool normalise_spaces; // " " becomes "▁"
+    bool prepend_space;    // and one stands before every text
+    int32_t unknown;       // or -1
     int32_t bos;
 };
 
@@ -67,8 +67,8 @@ int32_t token_map_find(
     const struct token_map *map, const struct token *tokens, const char *text, size_t length);
 const struct merge *merge_map_find(const struct merge_map *map, int32_t left, int32_t right);
 
-// Byte-level alphabets spell each byte as a character: bytes of that spelling, or false if a character is
-// not of the alphabet. `bytes` has room for `length`.
+// Byte-level alphabets spell each byte as a character: bytes of that spelling, or false if a
+// character is not of the alphabet. `bytes` has room for `length`.
 bool byte_level_decode(const char *text, size_t length, char *bytes, size_t *decoded);
 
 // Appends the ids of one piece.

@@ -9,19 +9,16 @@
 // ---- weights from files ----
 
 static bool read_norm(struct transformer *t, const char *name, const float **norm, size_t index,
-    struct error *error)
-{
+    struct error *error) {
     struct matrix stored;
     float *values = t->norms + index * t->config.hidden_size;
-    if (!weights_matrix(t->files, name, 1, t->config.hidden_size, &stored, error))
-        return false;
+    if (!weights_matrix(t->files, name, 1, t->config.hidden_size, &stored, error)) return false;
     data_type_table[stored.type].to_f32(values, stored.data, t->config.hidden_size);
     *norm = values;
     return true;
 }
 
-static bool read_layer(struct transformer *t, size_t index, struct error *error)
-{
+static bool read_layer(struct transformer *t, size_t index, struct error *error) {
     struct transformer_layer *layer = &t->layers[index];
     char name[128];
     for (int module = 0; module < LORA_MODULES; module++) {
@@ -29,57 +26,49 @@ static bool read_layer(struct transformer *t, size_t index, struct error *error)
         lora_module_shape(&t->config, module, &in, &out);
         snprintf(name, sizeof name, "model.layers.%zu.%s.%s.weight", index,
             lora_module_parents[module], lora_module_names[module]);
-        if (!weights_matrix(t->files, name, out, in, &layer->weights[module], error))
-            return false;
+        if (!weights_matrix(t->files, name, out, in, &layer->weights[module], error)) return false;
     }
     snprintf(name, sizeof name, "model.layers.%zu.input_layernorm.weight", index);
-    if (!read_norm(t, name, &layer->input_norm, 2 * index, error))
-        return false;
+    if (!read_norm(t, name, &layer->input_norm, 2 * index, error)) return false;
     snprintf(name, sizeof name, "model.layers.%zu.post_attention_layernorm.weight", index);
     return read_norm(t, name, &layer->attention_norm, 2 * index + 1, error);
 }
 
-// Tied embeddings may be saved under the output layer's name alone (transformers lets either one go).
-static bool read_ends(struct transformer *t, struct error *error)
-{
+// Tied embeddings may be saved under the output layer's name alone (transformers lets either one
+// go).
+static bool read_ends(struct transformer *t, struct error *error) {
     const struct model_config *c = &t->config;
     const char *embedding = "model.embed_tokens.weight";
-    if (c->tied_embeddings && !weights_find(t->files, embedding))
-        embedding = "lm_head.weight";
+    if (c->tied_embeddings && !weights_find(t->files, embedding)) embedding = "lm_head.weight";
     if (!weights_matrix(
-            t->files, embedding, c->vocabulary_size, c->hidden_size, &t->embedding, error)
-        || !read_norm(t, "model.norm.weight", &t->final_norm, 2 * c->layers, error))
+            t->files, embedding, c->vocabulary_size, c->hidden_size, &t->embedding, error) ||
+        !read_norm(t, "model.norm.weight", &t->final_norm, 2 * c->layers, error))
         return false;
     t->output = t->embedding;
-    return c->tied_embeddings
-        || weights_matrix(
-            t->files, "lm_head.weight", c->vocabulary_size, c->hidden_size, &t->output, error);
+    return c->tied_embeddings || weights_matrix(t->files, "lm_head.weight", c->vocabulary_size,
+                                     c->hidden_size, &t->output, error);
 }
 
-static bool read_weights(struct transformer *t, const char *directory, struct error *error)
-{
-    if (!weights_open(&t->files, directory, error))
-        return false;
+static bool read_weights(struct transformer *t, const char *directory, struct error *error) {
+    if (!weights_open(&t->files, directory, error)) return false;
     for (size_t i = 0; i < t->config.layers; i++)
-        if (!read_layer(t, i, error))
-            return error_prefix(error, "%s", directory);
+        if (!read_layer(t, i, error)) return error_prefix(error, "%s", directory);
     return read_ends(t, error) || error_prefix(error, "%s", directory);
 }
 
-static bool allocate(struct transformer *t, struct error *error)
-{
+static bool allocate(struct transformer *t, struct error *error) {
     t->layers = memory_alloc_zeroed(t->config.layers, sizeof *t->layers);
-    t->norms = memory_alloc_array((2 * t->config.layers + 1) * t->config.hidden_size, sizeof(float));
+    t->norms =
+        memory_alloc_array((2 * t->config.layers + 1) * t->config.hidden_size, sizeof(float));
     return (t->layers && t->norms) || memory_error(error, "the table of a model's weights");
 }
 
-bool transformer_open(struct transformer **transformer, const char *directory, struct error *error)
-{
+bool transformer_open(
+    struct transformer **transformer, const char *directory, struct error *error) {
     struct transformer *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "a model");
-    if (!model_config_load(&new->config, directory, error) || !allocate(new, error)
-        || !read_weights(new, directory, error)) {
+    if (!new) return memory_error(error, "a model");
+    if (!model_config_load(&new->config, directory, error) || !allocate(new, error) ||
+        !read_weights(new, directory, error)) {
         transformer_close(new);
         return false;
     }
@@ -87,10 +76,8 @@ bool transformer_open(struct transformer **transformer, const char *directory, s
     return true;
 }
 
-void transformer_close(struct transformer *transformer)
-{
-    if (!transformer)
-        return;
+void transformer_close(struct transformer *transformer) {
+    if (!transformer) return;
     weights_close(transformer->files);
     memory_free(transformer->layers);
     memory_free(transformer->norms);
@@ -98,44 +85,49 @@ void transformer_close(struct transformer *transformer)
     memory_free(transformer);
 }
 
-const struct model_config *transformer_config(const struct transformer *transformer)
-{
+const struct model_config *transformer_config(const struct transformer *transformer) {
     return &transformer->config;
 }
 
-uint64_t transformer_weight_bytes(const struct transformer *transformer)
-{
-    if (transformer->files)
-        return weights_bytes(transformer->files);
-    if (transformer->parameters)
-        return transformer->parameters->count * sizeof(float);
-    return model_config_parameters(&transformer->config)
-        * data_type_table[transformer->embedding.type].size;
+uint64_t transformer_weight_bytes(const struct transformer *transformer) {
+    if (transformer->files) return weights_bytes(transformer->files);
+    if (transformer->parameters) return transformer->parameters->count * sizeof(float);
+    return model_config_parameters(&transformer->config) *
+           data_type_table[transformer->embedding.type].size;
 }
 
 // ---- weights from a block of parameters ----
 
-static void place_entry(struct transformer *t, const struct parameter_entry *entry)
-{
+static void place_entry(struct transformer *t, const struct parameter_entry *entry) {
     const float *values = t->parameters->values + entry->offset;
     struct transformer_layer *layer = &t->layers[entry->layer];
     struct matrix matrix = matrix_f32(values, entry->rows, entry->columns);
     switch (entry->kind) {
-    case PARAMETER_EMBEDDING: t->embedding = matrix; break;
-    case PARAMETER_INPUT_NORM: layer->input_norm = values; break;
-    case PARAMETER_ATTENTION_NORM: layer->attention_norm = values; break;
-    case PARAMETER_LINEAR: layer->weights[entry->module] = matrix; break;
-    case PARAMETER_FINAL_NORM: t->final_norm = values; break;
-    case PARAMETER_OUTPUT: t->output = matrix; break;
+    case PARAMETER_EMBEDDING:
+        t->embedding = matrix;
+        break;
+    case PARAMETER_INPUT_NORM:
+        layer->input_norm = values;
+        break;
+    case PARAMETER_ATTENTION_NORM:
+        layer->attention_norm = values;
+        break;
+    case PARAMETER_LINEAR:
+        layer->weights[entry->module] = matrix;
+        break;
+    case PARAMETER_FINAL_NORM:
+        t->final_norm = values;
+        break;
+    case PARAMETER_OUTPUT:
+        t->output = matrix;
+        break;
     }
 }
 
 bool transformer_over(struct transformer **transformer, const struct model_config *config,
-    struct parameters *parameters, struct error *error)
-{
+    struct parameters *parameters, struct error *error) {
     struct transformer *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "a model");
+    if (!new) return memory_error(error, "a model");
     new->config = *config;
     new->parameters = parameters;
     if (!allocate(new, error)) {
@@ -144,34 +136,43 @@ bool transformer_over(struct transformer **transformer, const struct model_confi
     }
     for (size_t i = 0; i < parameters->entry_count; i++)
         place_entry(new, &parameters->entries[i]);
-    if (config->tied_embeddings)
-        new->output = new->embedding;
+    if (config->tied_embeddings) new->output = new->embedding;
     *transformer = new;
     return true;
 }
 
-static void copy_matrix(float *to, const struct matrix *from)
-{
+static void copy_matrix(float *to, const struct matrix *from) {
     data_type_table[from->type].to_f32(to, from->data, from->rows * from->columns);
 }
 
-static void copy_entry(const struct transformer *t, const struct parameter_entry *entry, float *to)
-{
+static void copy_entry(
+    const struct transformer *t, const struct parameter_entry *entry, float *to) {
     const struct transformer_layer *layer = &t->layers[entry->layer];
     size_t bytes = entry->columns * sizeof *to;
     switch (entry->kind) {
-    case PARAMETER_EMBEDDING: copy_matrix(to, &t->embedding); break;
-    case PARAMETER_INPUT_NORM: memcpy(to, layer->input_norm, bytes); break;
-    case PARAMETER_ATTENTION_NORM: memcpy(to, layer->attention_norm, bytes); break;
-    case PARAMETER_LINEAR: copy_matrix(to, &layer->weights[entry->module]); break;
-    case PARAMETER_FINAL_NORM: memcpy(to, t->final_norm, bytes); break;
-    case PARAMETER_OUTPUT: copy_matrix(to, &t->output); break;
+    case PARAMETER_EMBEDDING:
+        copy_matrix(to, &t->embedding);
+        break;
+    case PARAMETER_INPUT_NORM:
+        memcpy(to, layer->input_norm, bytes);
+        break;
+    case PARAMETER_ATTENTION_NORM:
+        memcpy(to, layer->attention_norm, bytes);
+        break;
+    case PARAMETER_LINEAR:
+        copy_matrix(to, &layer->weights[entry->module]);
+        break;
+    case PARAMETER_FINAL_NORM:
+        memcpy(to, t->final_norm, bytes);
+        break;
+    case PARAMETER_OUTPUT:
+        copy_matrix(to, &t->output);
+        break;
     }
 }
 
 void transformer_copy_parameters(
-    const struct transformer *transformer, struct parameters *parameters)
-{
+    const struct transformer *transformer, struct parameters *parameters) {
     for (size_t i = 0; i < parameters->entry_count; i++)
         copy_entry(transformer, &parameters->entries[i],
             parameters->values + parameters->entries[i].offset);
@@ -180,17 +181,16 @@ void transformer_copy_parameters(
 // ---- random weights ----
 
 static struct matrix take_random(
-    const struct transformer *t, enum data_type type, size_t rows, size_t columns, size_t *used)
-{
+    const struct transformer *t, enum data_type type, size_t rows, size_t columns, size_t *used) {
     size_t bytes = rows * columns * data_type_table[type].size;
     struct matrix matrix = matrix_of((uint8_t *)t->random + *used, type, rows, columns);
     *used += bytes;
     return matrix;
 }
 
-// Small numbers from a short cycle: what matters here is how long products take, not what they give.
-static void fill_random(struct transformer *t, enum data_type type, size_t count)
-{
+// Small numbers from a short cycle: what matters here is how long products take, not what they
+// give.
+static void fill_random(struct transformer *t, enum data_type type, size_t count) {
     enum { CYCLE = 4093 };
     float values[CYCLE];
     for (size_t i = 0; i < CYCLE; i++)
@@ -200,16 +200,15 @@ static void fill_random(struct transformer *t, enum data_type type, size_t count
             values, count - at < CYCLE ? count - at : CYCLE);
 }
 
-static void place_random(struct transformer *t, enum data_type type)
-{
+static void place_random(struct transformer *t, enum data_type type) {
     const struct model_config *c = &t->config;
     size_t used = 0;
     for (size_t i = 0; i < c->hidden_size; i++)
         t->norms[i] = 1.0f;
     t->embedding = take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
     t->output = c->tied_embeddings
-        ? t->embedding
-        : take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
+                    ? t->embedding
+                    : take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
     t->final_norm = t->norms;
     for (size_t layer = 0; layer < c->layers; layer++) {
         t->layers[layer].input_norm = t->layers[layer].attention_norm = t->norms;
@@ -222,12 +221,10 @@ static void place_random(struct transformer *t, enum data_type type)
 }
 
 bool transformer_random(struct transformer **transformer, const struct model_config *config,
-    enum data_type type, struct error *error)
-{
+    enum data_type type, struct error *error) {
     size_t count = model_config_parameters(config);
     struct transformer *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "a model");
+    if (!new) return memory_error(error, "a model");
     new->config = *config;
     new->random = memory_alloc_array(count, data_type_table[type].size);
     if (!new->random || !allocate(new, error)) {
@@ -243,20 +240,16 @@ bool transformer_random(struct transformer **transformer, const struct model_con
 // ---- rotations ----
 
 bool rope_table_reserve(struct rope_table *table, const struct model_config *config,
-    size_t positions, struct error *error)
-{
-    if (positions <= table->positions)
-        return true;
+    size_t positions, struct error *error) {
+    if (positions <= table->positions) return true;
     size_t half = config->head_dim / 2, wanted = 256;
     while (wanted < positions)
         wanted *= 2;
     float *cosine = memory_resize(table->cosine, wanted * half, sizeof *cosine);
-    if (!cosine)
-        return memory_error(error, "the table of rotations");
+    if (!cosine) return memory_error(error, "the table of rotations");
     table->cosine = cosine;
     float *sine = memory_resize(table->sine, wanted * half, sizeof *sine);
-    if (!sine)
-        return memory_error(error, "the table of rotations");
+    if (!sine) return memory_error(error, "the table of rotations");
     table->sine = sine;
     float frequencies[256];
     model_config_rope_frequencies(config, frequencies);
@@ -271,8 +264,7 @@ bool rope_table_reserve(struct rope_table *table, const struct model_config *con
     return true;
 }
 
-void rope_table_free(struct rope_table *table)
-{
+void rope_table_free(struct rope_table *table) {
     memory_free(table->cosine);
     memory_free(table->sine);
 }

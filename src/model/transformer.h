@@ -1,8 +1,9 @@
-// A Llama-family model: its weights, mapped read-only from a Hugging Face directory and shared by whoever
-// uses it, and the forward pass for generation. The pass for training is in transformer_training.h.
+// A Llama-family model: its weights, mapped read-only from a Hugging Face directory and shared by
+// whoever uses it, and the forward pass for generation. The pass for training is in
+// transformer_training.h.
 //
-// RMSNorm, rotary embedding (half-split order, as in transformers), grouped-query attention, SwiGLU, tied
-// or separate output layer.
+// RMSNorm, rotary embedding (half-split order, as in transformers), grouped-query attention,
+// SwiGLU, tied or separate output layer.
 #ifndef MODEL_TRANSFORMER_H
 #define MODEL_TRANSFORMER_H
 
@@ -13,18 +14,18 @@
 struct transformer;
 
 // Opens a model directory: config.json and model.safetensors, or the shards that
-// model.safetensors.index.json names. Every tensor's name, type and shape is checked. After this the
-// model is read-only and may be used from several threads.
-bool transformer_open(struct transformer **transformer, const char *directory, struct error *error)
-    WARN_UNUSED;
+// model.safetensors.index.json names. Every tensor's name, type and shape is checked. After this
+// the model is read-only and may be used from several threads.
+bool transformer_open(
+    struct transformer **transformer, const char *directory, struct error *error) WARN_UNUSED;
 void transformer_close(struct transformer *transformer);
 
 const struct model_config *transformer_config(const struct transformer *transformer);
 uint64_t transformer_weight_bytes(const struct transformer *transformer);
 
-// Keys and values of one sequence: `keys` and `values` each [layers][capacity][kv_heads · head_dim] f32.
-// Owned by the caller. `length` tokens are there; inference_forward writes from there on and adds the rows
-// that it wrote.
+// Keys and values of one sequence: `keys` and `values` each [layers][capacity][kv_heads · head_dim]
+// f32. Owned by the caller. `length` tokens are there; inference_forward writes from there on and
+// adds the rows that it wrote.
 struct kv_sequence {
     size_t length;
     size_t capacity;
@@ -35,7 +36,8 @@ struct kv_sequence {
 // Floats in `keys` (and again in `values`) for a capacity.
 size_t kv_sequence_floats(const struct model_config *config, size_t capacity);
 
-// Consecutive rows of a batch that go on with one sequence, under one adapter (NULL for the base model).
+// Consecutive rows of a batch that go on with one sequence, under one adapter (NULL for the base
+// model).
 struct inference_span {
     size_t first_row;
     size_t row_count;
@@ -49,10 +51,11 @@ bool inference_create(struct inference **inference, const struct transformer *tr
     struct compute *compute, size_t max_rows, struct error *error) WARN_UNUSED;
 void inference_free(struct inference *inference);
 
-// Runs `rows` tokens (at most max_rows), which the spans divide in order and without gaps. The logits
-// after each of the rows named by logit_rows go to `logits` [logit_count, vocabulary_size]; 0 of them is
-// allowed. Prefill and decoding, of several sequences and adapters, may stand in one call. Fails without
-// touching anything on a token outside the vocabulary, a full kv_sequence, or spans that do not fit.
+// Runs `rows` tokens (at most max_rows), which the spans divide in order and without gaps. The
+// logits after each of the rows named by logit_rows go to `logits` [logit_count, vocabulary_size];
+// 0 of them is allowed. Prefill and decoding, of several sequences and adapters, may stand in one
+// call. Fails without touching anything on a token outside the vocabulary, a full kv_sequence, or
+// spans that do not fit.
 bool inference_forward(struct inference *inference, const int32_t *tokens, size_t rows,
     const struct inference_span *spans, size_t span_count, const uint32_t *logit_rows,
     size_t logit_count, float *logits, struct error *error) WARN_UNUSED;

@@ -1,6 +1,7 @@
 // The forward pass for generation. Rows that go on with a sequence one or a few tokens at a time
-// (decoding) take the kernels for few rows, longer runs (prefill) the blocked products: which of the two
-// depends on the span's own length alone, so that a request's numbers do not depend on its company.
+// (decoding) take the kernels for few rows, longer runs (prefill) the blocked products: which of
+// the two depends on the span's own length alone, so that a request's numbers do not depend on its
+// company.
 #include "base/memory.h"
 #include "model/transformer_internal.h"
 #include <math.h>
@@ -29,20 +30,19 @@ struct inference {
     size_t span_count, run_count, rows;
 };
 
-size_t kv_sequence_floats(const struct model_config *config, size_t capacity)
-{
+size_t kv_sequence_floats(const struct model_config *config, size_t capacity) {
     return config->layers * capacity * kv_columns(config);
 }
 
 // ---- memory ----
 
-static bool allocate(struct inference *s, struct error *error)
-{
+static bool allocate(struct inference *s, struct error *error) {
     const struct model_config *c = s->config;
     size_t rows = s->max_rows, hidden = rows * c->hidden_size, query = rows * query_columns(c);
     size_t kv = rows * kv_columns(c), inner = rows * c->intermediate_size;
     size_t low = rows * LORA_MAX_RANK;
-    s->block = memory_alloc_aligned(2 * hidden + 2 * query + 2 * kv + 2 * inner + low, sizeof(float));
+    s->block =
+        memory_alloc_aligned(2 * hidden + 2 * query + 2 * kv + 2 * inner + low, sizeof(float));
     s->positions = memory_alloc_array(rows, sizeof *s->positions);
     s->attention_spans = memory_alloc_array(rows, sizeof *s->attention_spans);
     s->runs = memory_alloc_array(rows, sizeof *s->runs);
@@ -61,11 +61,9 @@ static bool allocate(struct inference *s, struct error *error)
 }
 
 bool inference_create(struct inference **inference, const struct transformer *transformer,
-    struct compute *compute, size_t max_rows, struct error *error)
-{
+    struct compute *compute, size_t max_rows, struct error *error) {
     struct inference *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "generation");
+    if (!new) return memory_error(error, "generation");
     new->transformer = transformer;
     new->config = &transformer->config;
     new->compute = compute;
@@ -78,10 +76,8 @@ bool inference_create(struct inference **inference, const struct transformer *tr
     return true;
 }
 
-void inference_free(struct inference *inference)
-{
-    if (!inference)
-        return;
+void inference_free(struct inference *inference) {
+    if (!inference) return;
     memory_free(inference->block);
     memory_free(inference->positions);
     memory_free(inference->attention_spans);
@@ -93,8 +89,7 @@ void inference_free(struct inference *inference)
 // ---- checks ----
 
 static bool check_tokens(
-    const struct inference *s, const int32_t *tokens, size_t rows, struct error *error)
-{
+    const struct inference *s, const int32_t *tokens, size_t rows, struct error *error) {
     for (size_t i = 0; i < rows; i++)
         if (tokens[i] < 0 || (size_t)tokens[i] >= s->config->vocabulary_size)
             return error_set(error, ERROR_INVALID,
@@ -103,8 +98,7 @@ static bool check_tokens(
     return true;
 }
 
-static bool check_spans(struct inference *s, size_t rows, struct error *error)
-{
+static bool check_spans(struct inference *s, size_t rows, struct error *error) {
     size_t next = 0, longest = 0;
     for (size_t i = 0; i < s->span_count; i++) {
         const struct inference_span *span = &s->spans[i];
@@ -115,8 +109,8 @@ static bool check_spans(struct inference *s, size_t rows, struct error *error)
         next += span->row_count;
         size_t length = span->kv->length + span->row_count;
         if (length > span->kv->capacity)
-            return error_set(error, ERROR_CONFLICT,
-                "a sequence of %zu tokens in a cache for %zu", length, span->kv->capacity);
+            return error_set(error, ERROR_CONFLICT, "a sequence of %zu tokens in a cache for %zu",
+                length, span->kv->capacity);
         longest = length > longest ? length : longest;
     }
     if (next != rows || rows > s->max_rows)
@@ -126,8 +120,7 @@ static bool check_spans(struct inference *s, size_t rows, struct error *error)
 
 // ---- linear layers ----
 
-static void set_runs(struct inference *s)
-{
+static void set_runs(struct inference *s) {
     s->run_count = 0;
     for (size_t i = 0; i < s->span_count; i++) {
         const struct inference_span *span = &s->spans[i];
@@ -135,29 +128,25 @@ static void set_runs(struct inference *s)
         if (s->run_count && s->runs[s->run_count - 1].few == few)
             s->runs[s->run_count - 1].count += span->row_count;
         else
-            s->runs[s->run_count++]
-                = (struct row_run){ span->first_row, span->row_count, few };
+            s->runs[s->run_count++] = (struct row_run){span->first_row, span->row_count, few};
     }
 }
 
 static void product(struct inference *s, bool few, const float *x, size_t rows, struct matrix w,
-    float *y, float alpha, bool accumulate)
-{
+    float *y, float alpha, bool accumulate) {
     if (few)
         compute_few_rows(s->compute, x, w.columns, rows, w, y, w.rows, alpha, accumulate);
     else
-        compute_gemm(s->compute, GEMM_NT, matrix_f32(x, rows, w.columns), w, y, w.rows, alpha,
-            accumulate);
+        compute_gemm(
+            s->compute, GEMM_NT, matrix_f32(x, rows, w.columns), w, y, w.rows, alpha, accumulate);
 }
 
 static void adapter_product(struct inference *s, size_t layer, enum lora_module module,
-    size_t index, const float *x, float *y)
-{
+    size_t index, const float *x, float *y) {
     const struct inference_span *span = &s->spans[index];
     const struct lora *lora = span->adapter;
     const struct lora_entry *entry = lora_find(lora, layer, module);
-    if (!entry)
-        return;
+    if (!entry) return;
     bool few = span->row_count < FEW_ROWS;
     product(s, few, x + span->first_row * entry->in, span->row_count,
         matrix_f32(lora->parameters + entry->a_offset, lora->rank, entry->in), s->low, 1.0f, false);
@@ -167,8 +156,7 @@ static void adapter_product(struct inference *s, size_t layer, enum lora_module 
 }
 
 static void linear(struct inference *s, size_t layer, enum lora_module module, const float *x,
-    float *y, bool accumulate)
-{
+    float *y, bool accumulate) {
     struct matrix weights = s->transformer->layers[layer].weights[module];
     for (size_t i = 0; i < s->run_count; i++) {
         const struct row_run *run = &s->runs[i];
@@ -181,19 +169,17 @@ static void linear(struct inference *s, size_t layer, enum lora_module module, c
 
 // ---- layers ----
 
-static void set_attention_spans(struct inference *s, size_t layer)
-{
+static void set_attention_spans(struct inference *s, size_t layer) {
     size_t columns = kv_columns(s->config);
     for (size_t i = 0; i < s->span_count; i++) {
         const struct inference_span *span = &s->spans[i];
         size_t at = layer * span->kv->capacity * columns;
-        s->attention_spans[i] = (struct attention_span){ span->first_row, span->row_count,
-            span->kv->length, span->kv->keys + at, span->kv->values + at, columns, NULL, NULL };
+        s->attention_spans[i] = (struct attention_span){span->first_row, span->row_count,
+            span->kv->length, span->kv->keys + at, span->kv->values + at, columns, NULL, NULL};
     }
 }
 
-static void store_keys(struct inference *s, size_t layer)
-{
+static void store_keys(struct inference *s, size_t layer) {
     size_t columns = kv_columns(s->config);
     for (size_t i = 0; i < s->span_count; i++) {
         const struct inference_span *span = &s->spans[i];
@@ -204,24 +190,22 @@ static void store_keys(struct inference *s, size_t layer)
     }
 }
 
-static void normalise(struct inference *s, const float *weight)
-{
+static void normalise(struct inference *s, const float *weight) {
     compute_rmsnorm(s->compute, s->norm, NULL, s->x, weight, s->rows, s->config->hidden_size,
         s->config->rms_norm_epsilon);
 }
 
-static void attention(struct inference *s, size_t layer)
-{
+static void attention(struct inference *s, size_t layer) {
     const struct model_config *c = s->config;
-    struct attention_shape shape = { c->heads, c->kv_heads, c->head_dim, query_columns(c),
-        1.0f / sqrtf((float)c->head_dim) };
+    struct attention_shape shape = {
+        c->heads, c->kv_heads, c->head_dim, query_columns(c), 1.0f / sqrtf((float)c->head_dim)};
     linear(s, layer, LORA_Q, s->norm, s->query, false);
     linear(s, layer, LORA_K, s->norm, s->key, false);
     linear(s, layer, LORA_V, s->norm, s->value, false);
     compute_rope(s->compute, s->query, query_columns(c), s->positions, s->rows, c->heads,
         c->head_dim, s->rope.cosine, s->rope.sine, 1);
-    compute_rope(s->compute, s->key, kv_columns(c), s->positions, s->rows, c->kv_heads,
-        c->head_dim, s->rope.cosine, s->rope.sine, 1);
+    compute_rope(s->compute, s->key, kv_columns(c), s->positions, s->rows, c->kv_heads, c->head_dim,
+        s->rope.cosine, s->rope.sine, 1);
     store_keys(s, layer);
     set_attention_spans(s, layer);
     compute_attention(
@@ -229,22 +213,19 @@ static void attention(struct inference *s, size_t layer)
     linear(s, layer, LORA_O, s->attention, s->x, true);
 }
 
-static void run_layer(struct inference *s, size_t index)
-{
+static void run_layer(struct inference *s, size_t index) {
     const struct transformer_layer *layer = &s->transformer->layers[index];
     normalise(s, layer->input_norm);
     attention(s, index);
     normalise(s, layer->attention_norm);
     linear(s, index, LORA_GATE, s->norm, s->gate, false);
     linear(s, index, LORA_UP, s->norm, s->up, false);
-    compute_swiglu(
-        s->compute, s->gate, s->gate, s->up, s->rows * s->config->intermediate_size);
+    compute_swiglu(s->compute, s->gate, s->gate, s->up, s->rows * s->config->intermediate_size);
     linear(s, index, LORA_DOWN, s->gate, s->x, true);
 }
 
 // One row a sequence is what generation asks for; many more than that is somebody measuring a loss.
-static void output(struct inference *s, const uint32_t *logit_rows, size_t count, float *logits)
-{
+static void output(struct inference *s, const uint32_t *logit_rows, size_t count, float *logits) {
     size_t columns = s->config->hidden_size;
     for (size_t first = 0; first < count; first += s->max_rows) {
         size_t rows = count - first < s->max_rows ? count - first : s->max_rows;
@@ -260,14 +241,12 @@ static void output(struct inference *s, const uint32_t *logit_rows, size_t count
 
 bool inference_forward(struct inference *inference, const int32_t *tokens, size_t rows,
     const struct inference_span *spans, size_t span_count, const uint32_t *logit_rows,
-    size_t logit_count, float *logits, struct error *error)
-{
+    size_t logit_count, float *logits, struct error *error) {
     struct inference *s = inference;
     s->spans = spans;
     s->span_count = span_count;
     s->rows = rows;
-    if (!check_spans(s, rows, error) || !check_tokens(s, tokens, rows, error))
-        return false;
+    if (!check_spans(s, rows, error) || !check_tokens(s, tokens, rows, error)) return false;
     for (size_t i = 0; i < logit_count; i++)
         if (logit_rows[i] >= rows)
             return error_set(error, ERROR_INTERNAL, "logits of a row that is not in the batch");

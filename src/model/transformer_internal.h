@@ -13,10 +13,10 @@ struct transformer_layer {
 
 struct transformer {
     struct model_config config;
-    struct weights *files;           // NULL where the weights are a block of parameters
-    struct parameters *parameters;   // borrowed, then
-    float *norms;                    // of files: all norm weights as f32
-    void *random;                    // of transformer_random(): all else
+    struct weights *files;         // NULL where the weights are a block of parameters
+    struct parameters *parameters; // borrowed, then
+    float *norms;                  // of files: all norm weights as f32
+    void *random;                  // of transformer_random(): all else
     struct matrix embedding;
     struct matrix output;
     const float *final_norm;
@@ -35,13 +35,11 @@ bool rope_table_reserve(struct rope_table *table, const struct model_config *con
     size_t positions, struct error *error) WARN_UNUSED;
 void rope_table_free(struct rope_table *table);
 
-static inline size_t query_columns(const struct model_config *config)
-{
+static inline size_t query_columns(const struct model_config *config) {
     return config->heads * config->head_dim;
 }
 
-static inline size_t kv_columns(const struct model_config *config)
-{
+static inline size_t kv_columns(const struct model_config *config) {
     return config->kv_heads * config->head_dim;
 }
 

@@ -1,6 +1,6 @@
-// Forward keeps, for each layer, what its gradient needs and cannot cheaply be had again: the residual
-// stream before and after attention, rotated queries and keys, values, attention's output, gate and up.
-// Norms and the product of SwiGLU are computed once more in the backward pass.
+// Forward keeps, for each layer, what its gradient needs and cannot cheaply be had again: the
+// residual stream before and after attention, rotated queries and keys, values, attention's output,
+// gate and up. Norms and the product of SwiGLU are computed once more in the backward pass.
 #include "model/transformer_training.h"
 #include "base/memory.h"
 #include "model/transformer_internal.h"
@@ -25,8 +25,9 @@ struct training {
     size_t max_rows;
     float *block; // all floats below
     struct layer_activations *layers;
-    float *last;  // what the last layer gives
-    float *norm, *activation, *dx, *dnorm, *dquery, *dkey, *dvalue, *dattention, *dgate, *dup, *dlow;
+    float *last; // what the last layer gives
+    float *norm, *activation, *dx, *dnorm, *dquery, *dkey, *dvalue, *dattention, *dgate, *dup,
+        *dlow;
     float *gathered, *dgathered, *final_inverse_rms;
     float *logits, *losses, *hits, *supervised_weights;
     size_t logit_rows;
@@ -47,16 +48,14 @@ struct dealer {
     size_t used;
 };
 
-static float *deal(struct dealer *dealer, size_t floats)
-{
+static float *deal(struct dealer *dealer, size_t floats) {
     float *at = dealer->base ? dealer->base + dealer->used : NULL;
     dealer->used += (floats + 15) / 16 * 16;
     return at;
 }
 
 static void deal_layer(struct layer_activations *a, const struct model_config *c,
-    const struct lora *lora, size_t layer, size_t rows, struct dealer *dealer)
-{
+    const struct lora *lora, size_t layer, size_t rows, struct dealer *dealer) {
     a->x = deal(dealer, rows * c->hidden_size);
     a->query = deal(dealer, rows * query_columns(c));
     a->key = deal(dealer, rows * kv_columns(c));
@@ -72,15 +71,13 @@ static void deal_layer(struct layer_activations *a, const struct model_config *c
         a->low[module] = lora_find(lora, layer, module) ? deal(dealer, rows * lora->rank) : NULL;
 }
 
-static size_t logit_rows(const struct model_config *c, size_t max_rows)
-{
+static size_t logit_rows(const struct model_config *c, size_t max_rows) {
     size_t rows = LOGIT_FLOATS / c->vocabulary_size;
     return rows < 1 ? 1 : rows > max_rows ? max_rows : rows;
 }
 
 static void deal_shared(struct training *t, const struct model_config *c, const struct lora *lora,
-    size_t rows, struct dealer *dealer)
-{
+    size_t rows, struct dealer *dealer) {
     t->last = deal(dealer, rows * c->hidden_size);
     t->norm = deal(dealer, rows * c->hidden_size);
     t->dx = deal(dealer, rows * c->hidden_size);
@@ -103,21 +100,20 @@ static void deal_shared(struct training *t, const struct model_config *c, const 
     t->supervised_weights = deal(dealer, rows);
 }
 
-uint64_t training_bytes(const struct model_config *config, const struct lora *lora, size_t max_rows)
-{
-    struct training shared = { 0 };
+uint64_t training_bytes(
+    const struct model_config *config, const struct lora *lora, size_t max_rows) {
+    struct training shared = {0};
     struct layer_activations layer;
-    struct dealer dealer = { 0 };
+    struct dealer dealer = {0};
     deal_shared(&shared, config, lora, max_rows, &dealer);
     for (size_t i = 0; i < config->layers; i++)
         deal_layer(&layer, config, lora, i, max_rows, &dealer);
     return dealer.used * sizeof(float);
 }
 
-static bool allocate(struct training *t, struct error *error)
-{
+static bool allocate(struct training *t, struct error *error) {
     size_t rows = t->max_rows;
-    struct dealer dealer = { 0 };
+    struct dealer dealer = {0};
     uint64_t bytes = training_bytes(t->config, t->lora, rows);
     t->block = dealer.base = memory_alloc_aligned(bytes / sizeof(float), sizeof(float));
     t->layers = memory_alloc_zeroed(t->config->layers, sizeof *t->layers);
@@ -125,10 +121,11 @@ static bool allocate(struct training *t, struct error *error)
     t->supervised_targets = memory_alloc_array(rows, sizeof *t->supervised_targets);
     t->positions = memory_alloc_array(rows, sizeof *t->positions);
     t->spans = memory_alloc_array(rows, sizeof *t->spans);
-    if (!t->block || !t->layers || !t->supervised || !t->supervised_targets || !t->positions
-        || !t->spans)
+    if (!t->block || !t->layers || !t->supervised || !t->supervised_targets || !t->positions ||
+        !t->spans)
         return error_set(error, ERROR_MEMORY,
-            "training %zu tokens at a time needs %llu MB for activations, which this machine cannot "
+            "training %zu tokens at a time needs %llu MB for activations, which this machine "
+            "cannot "
             "give; train fewer at a time",
             rows, (unsigned long long)(bytes >> 20));
     deal_shared(t, t->config, t->lora, rows, &dealer);
@@ -138,11 +135,9 @@ static bool allocate(struct training *t, struct error *error)
 }
 
 bool training_create(struct training **training, const struct transformer *transformer,
-    struct compute *compute, size_t max_rows, struct lora *lora, struct error *error)
-{
+    struct compute *compute, size_t max_rows, struct lora *lora, struct error *error) {
     struct training *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "training");
+    if (!new) return memory_error(error, "training");
     new->transformer = transformer;
     new->config = &transformer->config;
     new->compute = compute;
@@ -156,10 +151,8 @@ bool training_create(struct training **training, const struct transformer *trans
     return true;
 }
 
-void training_free(struct training *training)
-{
-    if (!training)
-        return;
+void training_free(struct training *training) {
+    if (!training) return;
     memory_free(training->block);
     memory_free(training->layers);
     memory_free(training->supervised);
@@ -173,15 +166,13 @@ void training_free(struct training *training)
 // ---- linear layers ----
 
 static void linear_forward(struct training *t, size_t layer, enum lora_module module,
-    const float *x, float *y, bool accumulate)
-{
+    const float *x, float *y, bool accumulate) {
     struct matrix weights = t->transformer->layers[layer].weights[module];
     size_t rows = t->batch->rows, in = weights.columns, out = weights.rows;
     struct matrix of_x = matrix_f32(x, rows, in);
     compute_gemm(t->compute, GEMM_NT, of_x, weights, y, out, 1.0f, accumulate);
     const struct lora_entry *entry = lora_find(t->lora, layer, module);
-    if (!entry)
-        return;
+    if (!entry) return;
     size_t rank = t->lora->rank;
     float *low = t->layers[layer].low[module];
     const float *a = t->lora->parameters + entry->a_offset;
@@ -193,8 +184,7 @@ static void linear_forward(struct training *t, size_t layer, enum lora_module mo
 
 // y = x·Wᵀ + s·u·Bᵀ with u = x·Aᵀ, so dB = s·dyᵀ·u, du = s·dy·B, dA = duᵀ·x, dx = dy·W + du·A.
 static void lora_backward(struct training *t, size_t layer, const struct lora_entry *entry,
-    const float *x, const float *dy, float *dx)
-{
+    const float *x, const float *dy, float *dx) {
     size_t rows = t->batch->rows, rank = t->lora->rank;
     float scale = lora_scale(t->lora);
     const float *a = t->lora->parameters + entry->a_offset;
@@ -204,8 +194,8 @@ static void lora_backward(struct training *t, size_t layer, const struct lora_en
     struct matrix of_dlow = matrix_f32(t->dlow, rows, rank);
     compute_gemm(t->compute, GEMM_TN, of_dy, matrix_f32(low, rows, rank),
         t->gradients + entry->b_offset, rank, scale, true);
-    compute_gemm(t->compute, GEMM_NN, of_dy, matrix_f32(b, entry->out, rank), t->dlow, rank, scale,
-        false);
+    compute_gemm(
+        t->compute, GEMM_NN, of_dy, matrix_f32(b, entry->out, rank), t->dlow, rank, scale, false);
     compute_gemm(t->compute, GEMM_TN, of_dlow, matrix_f32(x, rows, entry->in),
         t->gradients + entry->a_offset, entry->in, 1.0f, true);
     if (dx)
@@ -215,52 +205,44 @@ static void lora_backward(struct training *t, size_t layer, const struct lora_en
 
 // dx (NULL where nobody needs it) is overwritten, or added to with `accumulate`.
 static void linear_backward(struct training *t, size_t layer, enum lora_module module,
-    const float *x, const float *dy, float *dx, bool accumulate)
-{
+    const float *x, const float *dy, float *dx, bool accumulate) {
     struct matrix weights = t->transformer->layers[layer].weights[module];
     size_t rows = t->batch->rows, in = weights.columns, out = weights.rows;
     struct matrix of_dy = matrix_f32(dy, rows, out);
-    if (dx)
-        compute_gemm(t->compute, GEMM_NN, of_dy, weights, dx, in, 1.0f, accumulate);
+    if (dx) compute_gemm(t->compute, GEMM_NN, of_dy, weights, dx, in, 1.0f, accumulate);
     if (!t->lora) {
-        size_t offset = parameters_offset(
-            t->transformer->parameters, PARAMETER_LINEAR, layer, module);
+        size_t offset =
+            parameters_offset(t->transformer->parameters, PARAMETER_LINEAR, layer, module);
         compute_gemm(t->compute, GEMM_TN, of_dy, matrix_f32(x, rows, in), t->gradients + offset, in,
             1.0f, true);
         return;
     }
     const struct lora_entry *entry = lora_find(t->lora, layer, module);
-    if (entry)
-        lora_backward(t, layer, entry, x, dy, dx);
+    if (entry) lora_backward(t, layer, entry, x, dy, dx);
 }
 
-static float *norm_gradient(const struct training *t, enum parameter_kind kind, size_t layer)
-{
-    if (t->lora)
-        return NULL;
+static float *norm_gradient(const struct training *t, enum parameter_kind kind, size_t layer) {
+    if (t->lora) return NULL;
     return t->gradients + parameters_offset(t->transformer->parameters, kind, layer, 0);
 }
 
 // ---- forward ----
 
-static struct attention_shape attention_shape(const struct model_config *c)
-{
-    return (struct attention_shape){ c->heads, c->kv_heads, c->head_dim, query_columns(c),
-        1.0f / sqrtf((float)c->head_dim) };
+static struct attention_shape attention_shape(const struct model_config *c) {
+    return (struct attention_shape){
+        c->heads, c->kv_heads, c->head_dim, query_columns(c), 1.0f / sqrtf((float)c->head_dim)};
 }
 
-static void set_spans(struct training *t, const struct layer_activations *a)
-{
+static void set_spans(struct training *t, const struct layer_activations *a) {
     size_t columns = kv_columns(t->config);
     for (size_t i = 0; i < t->batch->sequence_count; i++) {
         size_t first = t->batch->sequences[i].first_row, at = first * columns;
-        t->spans[i] = (struct attention_span){ first, t->batch->sequences[i].row_count, 0,
-            a->key + at, a->value + at, columns, t->dkey + at, t->dvalue + at };
+        t->spans[i] = (struct attention_span){first, t->batch->sequences[i].row_count, 0,
+            a->key + at, a->value + at, columns, t->dkey + at, t->dvalue + at};
     }
 }
 
-static void rotate(struct training *t, float *query, float *key, int direction)
-{
+static void rotate(struct training *t, float *query, float *key, int direction) {
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows;
     compute_rope(t->compute, query, query_columns(c), t->positions, rows, c->heads, c->head_dim,
@@ -269,14 +251,12 @@ static void rotate(struct training *t, float *query, float *key, int direction)
         t->rope.cosine, t->rope.sine, direction);
 }
 
-static void normalise(struct training *t, float *inverse_rms, const float *x, const float *weight)
-{
+static void normalise(struct training *t, float *inverse_rms, const float *x, const float *weight) {
     compute_rmsnorm(t->compute, t->norm, inverse_rms, x, weight, t->batch->rows,
         t->config->hidden_size, t->config->rms_norm_epsilon);
 }
 
-static void layer_forward(struct training *t, size_t index, float *next)
-{
+static void layer_forward(struct training *t, size_t index, float *next) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
@@ -302,8 +282,7 @@ static void layer_forward(struct training *t, size_t index, float *next)
     linear_forward(t, index, LORA_DOWN, t->activation, next, true);
 }
 
-static void find_supervised(struct training *t)
-{
+static void find_supervised(struct training *t) {
     t->supervised_count = 0;
     for (size_t row = 0; row < t->batch->rows; row++)
         if (t->batch->weights[row] > 0) {
@@ -313,8 +292,7 @@ static void find_supervised(struct training *t)
         }
 }
 
-static void start_batch(struct training *t, const struct training_batch *batch)
-{
+static void start_batch(struct training *t, const struct training_batch *batch) {
     t->batch = batch;
     for (size_t i = 0; i < batch->sequence_count; i++)
         for (size_t j = 0; j < batch->sequences[i].row_count; j++)
@@ -322,19 +300,17 @@ static void start_batch(struct training *t, const struct training_batch *batch)
     find_supervised(t);
 }
 
-static void forward(struct training *t)
-{
+static void forward(struct training *t) {
     size_t layers = t->config->layers;
-    compute_embedding(t->compute, t->layers[0].x, t->batch->tokens, t->batch->rows,
-        t->transformer->embedding);
+    compute_embedding(
+        t->compute, t->layers[0].x, t->batch->tokens, t->batch->rows, t->transformer->embedding);
     for (size_t i = 0; i < layers; i++)
         layer_forward(t, i, i + 1 < layers ? t->layers[i + 1].x : t->last);
 }
 
 // ---- loss ----
 
-static void gather_supervised(struct training *t)
-{
+static void gather_supervised(struct training *t) {
     size_t columns = t->config->hidden_size;
     for (size_t i = 0; i < t->supervised_count; i++)
         memcpy(t->gathered + i * columns, t->last + (size_t)t->supervised[i] * columns,
@@ -343,52 +319,42 @@ static void gather_supervised(struct training *t)
         t->transformer->final_norm, t->supervised_count, columns, t->config->rms_norm_epsilon);
 }
 
-static void add_result(
-    struct training *t, size_t first, size_t rows, struct training_result *result, float *row_losses)
-{
+static void add_result(struct training *t, size_t first, size_t rows,
+    struct training_result *result, float *row_losses) {
     for (size_t i = first; i < first + rows; i++) {
         result->loss += (double)t->supervised_weights[i] * t->losses[i];
         result->hits += t->hits[i];
         result->supervised += 1;
-        if (row_losses)
-            row_losses[t->supervised[i]] = t->losses[i];
+        if (row_losses) row_losses[t->supervised[i]] = t->losses[i];
     }
 }
 
-static void output_backward(struct training *t, size_t first, size_t rows)
-{
+static void output_backward(struct training *t, size_t first, size_t rows) {
     size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
     const struct parameters *parameters = t->transformer->parameters;
     struct matrix dlogits = matrix_f32(t->logits, rows, vocabulary);
     compute_gemm(t->compute, GEMM_NN, dlogits, t->transformer->output, t->dnorm + first * columns,
         columns, 1.0f, false);
-    if (t->lora)
-        return;
-    enum parameter_kind kind
-        = t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT;
-    compute_gemm(t->compute, GEMM_TN, dlogits,
-        matrix_f32(t->norm + first * columns, rows, columns),
+    if (t->lora) return;
+    enum parameter_kind kind = t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT;
+    compute_gemm(t->compute, GEMM_TN, dlogits, matrix_f32(t->norm + first * columns, rows, columns),
         t->gradients + parameters_offset(parameters, kind, 0, 0), columns, 1.0f, true);
 }
 
 static void loss_chunk(struct training *t, size_t first, size_t rows, bool gradient,
-    struct training_result *result, float *row_losses)
-{
+    struct training_result *result, float *row_losses) {
     size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
     compute_gemm(t->compute, GEMM_NT, matrix_f32(t->norm + first * columns, rows, columns),
         t->transformer->output, t->logits, vocabulary, 1.0f, false);
     compute_cross_entropy(t->compute, t->logits, t->losses + first, t->hits + first,
         t->supervised_targets + first, t->supervised_weights + first, rows, vocabulary, gradient);
     add_result(t, first, rows, result, row_losses);
-    if (gradient)
-        output_backward(t, first, rows);
+    if (gradient) output_backward(t, first, rows);
 }
 
 static void loss_pass(
-    struct training *t, bool gradient, struct training_result *result, float *row_losses)
-{
-    if (row_losses)
-        memset(row_losses, 0, t->batch->rows * sizeof *row_losses);
+    struct training *t, bool gradient, struct training_result *result, float *row_losses) {
+    if (row_losses) memset(row_losses, 0, t->batch->rows * sizeof *row_losses);
     gather_supervised(t);
     for (size_t first = 0; first < t->supervised_count; first += t->logit_rows) {
         size_t left = t->supervised_count - first;
@@ -398,13 +364,11 @@ static void loss_pass(
 }
 
 // From the gradient of the final norm's output to that of the last layer's.
-static void final_norm_backward(struct training *t)
-{
+static void final_norm_backward(struct training *t) {
     size_t columns = t->config->hidden_size, count = t->supervised_count;
     memset(t->dgathered, 0, count * columns * sizeof(float));
-    compute_rmsnorm_backward(t->compute, t->dgathered,
-        norm_gradient(t, PARAMETER_FINAL_NORM, 0), t->dnorm, t->gathered,
-        t->transformer->final_norm, t->final_inverse_rms, count, columns);
+    compute_rmsnorm_backward(t->compute, t->dgathered, norm_gradient(t, PARAMETER_FINAL_NORM, 0),
+        t->dnorm, t->gathered, t->transformer->final_norm, t->final_inverse_rms, count, columns);
     memset(t->dx, 0, t->batch->rows * columns * sizeof(float));
     for (size_t i = 0; i < count; i++)
         memcpy(t->dx + (size_t)t->supervised[i] * columns, t->dgathered + i * columns,
@@ -413,8 +377,7 @@ static void final_norm_backward(struct training *t)
 
 // ---- backward ----
 
-static void mlp_backward(struct training *t, size_t index)
-{
+static void mlp_backward(struct training *t, size_t index) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
@@ -431,8 +394,7 @@ static void mlp_backward(struct training *t, size_t index)
 }
 
 // Below the lowest trained layer nothing is differentiated: `below` says whether anybody needs dx.
-static void attention_backward(struct training *t, size_t index, bool below)
-{
+static void attention_backward(struct training *t, size_t index, bool below) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
@@ -455,13 +417,11 @@ static void attention_backward(struct training *t, size_t index, bool below)
             t->dnorm, a->x, layer->input_norm, a->input_inverse_rms, rows, c->hidden_size);
 }
 
-static size_t lowest_trained_layer(const struct training *t)
-{
+static size_t lowest_trained_layer(const struct training *t) {
     return t->lora && t->lora->entry_count ? t->lora->entries[0].layer : 0;
 }
 
-static void backward(struct training *t)
-{
+static void backward(struct training *t) {
     size_t lowest = lowest_trained_layer(t);
     for (size_t index = t->config->layers; index-- > lowest;) {
         mlp_backward(t, index);
@@ -469,27 +429,23 @@ static void backward(struct training *t)
     }
     if (!t->lora)
         compute_embedding_backward(t->compute,
-            t->gradients
-                + parameters_offset(t->transformer->parameters, PARAMETER_EMBEDDING, 0, 0),
+            t->gradients + parameters_offset(t->transformer->parameters, PARAMETER_EMBEDDING, 0, 0),
             t->dx, t->batch->tokens, t->batch->rows, t->config->hidden_size);
 }
 
 void training_step(struct training *training, const struct training_batch *batch, float *gradients,
-    struct training_result *result, float *row_losses)
-{
+    struct training_result *result, float *row_losses) {
     training->gradients = gradients;
     start_batch(training, batch);
     forward(training);
     loss_pass(training, true, result, row_losses);
-    if (!training->supervised_count)
-        return;
+    if (!training->supervised_count) return;
     final_norm_backward(training);
     backward(training);
 }
 
 void training_evaluate(struct training *training, const struct training_batch *batch,
-    struct training_result *result, float *row_losses)
-{
+    struct training_result *result, float *row_losses) {
     start_batch(training, batch);
     forward(training);
     loss_pass(training, false, result, row_losses);

@@ -1,6 +1,7 @@
-// The pass for training: forward, loss, and backward over packed sequences, into the gradients of LoRA's
-// matrices or of all weights. No padding: sequences lie one behind another, and attention keeps them
-// apart. Logits are computed only where there is a loss, some rows at a time, and never kept.
+// The pass for training: forward, loss, and backward over packed sequences, into the gradients of
+// LoRA's matrices or of all weights. No padding: sequences lie one behind another, and attention
+// keeps them apart. Logits are computed only where there is a loss, some rows at a time, and never
+// kept.
 #ifndef MODEL_TRANSFORMER_TRAINING_H
 #define MODEL_TRANSFORMER_TRAINING_H
 
@@ -24,8 +25,8 @@ struct training_sequence {
     size_t row_count; // positions 0 … row_count - 1
 };
 
-// Row i predicts targets[i] with weight weights[i]; rows of weight 0 have no loss. Whoever wants the mean
-// over an optimizer batch divides the weights by their sum over all of its micro-batches.
+// Row i predicts targets[i] with weight weights[i]; rows of weight 0 have no loss. Whoever wants
+// the mean over an optimizer batch divides the weights by their sum over all of its micro-batches.
 struct training_batch {
     const int32_t *tokens;
     const int32_t *targets;
@@ -36,24 +37,26 @@ struct training_batch {
 };
 
 struct training_result {
-    double loss;          // Σ weight · loss
-    double supervised;    // rows with a weight above 0
-    double hits;          // of them, those whose target had the largest logit
+    double loss;       // Σ weight · loss
+    double supervised; // rows with a weight above 0
+    double hits;       // of them, those whose target had the largest logit
 };
 
 struct training;
 
-// Working memory for up to `max_rows` rows in one batch. `lora` (borrowed) is what is trained, or NULL
-// for all weights, which takes a transformer made by transformer_over().
+// Working memory for up to `max_rows` rows in one batch. `lora` (borrowed) is what is trained, or
+// NULL for all weights, which takes a transformer made by transformer_over().
 bool training_create(struct training **training, const struct transformer *transformer,
     struct compute *compute, size_t max_rows, struct lora *lora, struct error *error) WARN_UNUSED;
 void training_free(struct training *training);
 
 // Bytes that training_create would take for these.
-uint64_t training_bytes(const struct model_config *config, const struct lora *lora, size_t max_rows);
+uint64_t training_bytes(
+    const struct model_config *config, const struct lora *lora, size_t max_rows);
 
 // Adds the gradient of Σ weight · loss to `gradients`, a block in the form of lora->parameters or
-// parameters->values. Adds to *result. row_losses [rows] (may be NULL) get each row's loss, 0 where there is none.
+// parameters->values. Adds to *result. row_losses [rows] (may be NULL) get each row's loss, 0 where
+// there is none.
 void training_step(struct training *training, const struct training_batch *batch, float *gradients,
     struct training_result *result, float *row_losses);
 

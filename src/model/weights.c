@@ -12,30 +12,25 @@ struct weights {
 };
 
 static bool open_file(
-    struct weights *weights, const char *directory, const char *name, struct error *error)
-{
+    struct weights *weights, const char *directory, const char *name, struct error *error) {
     char path[FILE_PATH_SIZE];
     for (size_t i = 0; i < weights->count; i++)
-        if (!strcmp(weights->names[i], name))
-            return true;
+        if (!strcmp(weights->names[i], name)) return true;
     if (strchr(name, '/'))
         return error_set(error, ERROR_INVALID,
             "model.safetensors.index.json names a file outside its directory: %.200s", name);
     if (weights->count == MAX_SHARDS)
         return error_set(error, ERROR_UNSUPPORTED, "more than %d weight files", MAX_SHARDS);
-    if (!file_path(path, sizeof path, error, directory, name)
-        || !safetensors_open(&weights->files[weights->count], path, error))
+    if (!file_path(path, sizeof path, error, directory, name) ||
+        !safetensors_open(&weights->files[weights->count], path, error))
         return false;
     weights->names[weights->count] = memory_copy_string(name);
-    if (!weights->names[weights->count++])
-        return memory_error(error, "the names of weight files");
+    if (!weights->names[weights->count++]) return memory_error(error, "the names of weight files");
     return true;
 }
 
-static bool open_shards(
-    struct weights *weights, const char *directory, const char *text, size_t length,
-    struct error *error)
-{
+static bool open_shards(struct weights *weights, const char *directory, const char *text,
+    size_t length, struct error *error) {
     json_error_t fault;
     json_t *index = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
     if (!index)
@@ -43,47 +38,39 @@ static bool open_shards(
             directory, fault.line, fault.text);
     const char *tensor;
     json_t *name, *map = json_object_get(index, "weight_map");
-    bool ok = json_object_size(map)
-        || error_set(error, ERROR_INVALID,
-            "%s/model.safetensors.index.json has no 'weight_map'", directory);
-    json_object_foreach(map, tensor, name)
-    {
-        if (!ok)
-            break;
+    bool ok = json_object_size(map) ||
+              error_set(error, ERROR_INVALID, "%s/model.safetensors.index.json has no 'weight_map'",
+                  directory);
+    json_object_foreach(map, tensor, name) {
+        if (!ok) break;
         ok = json_is_string(name)
-            ? open_file(weights, directory, json_string_value(name), error)
-            : error_set(error, ERROR_INVALID, "%s: the index's entry '%.200s' is not a file name",
-                directory, tensor);
+                 ? open_file(weights, directory, json_string_value(name), error)
+                 : error_set(error, ERROR_INVALID,
+                       "%s: the index's entry '%.200s' is not a file name", directory, tensor);
     }
     json_decref(index);
     return ok;
 }
 
-static bool open_all(struct weights *weights, const char *directory, struct error *error)
-{
+static bool open_all(struct weights *weights, const char *directory, struct error *error) {
     char path[FILE_PATH_SIZE], *text;
     size_t length;
-    if (!file_path(path, sizeof path, error, directory, "model.safetensors"))
-        return false;
-    if (file_exists(path))
-        return open_file(weights, directory, "model.safetensors", error);
+    if (!file_path(path, sizeof path, error, directory, "model.safetensors")) return false;
+    if (file_exists(path)) return open_file(weights, directory, "model.safetensors", error);
     if (!file_path(path, sizeof path, error, directory, "model.safetensors.index.json"))
         return false;
     if (!file_exists(path))
         return error_set(error, ERROR_NOT_FOUND,
             "%s has neither model.safetensors nor model.safetensors.index.json", directory);
-    if (!file_read(path, MAX_INDEX, &text, &length, error))
-        return false;
+    if (!file_read(path, MAX_INDEX, &text, &length, error)) return false;
     bool ok = open_shards(weights, directory, text, length, error);
     memory_free(text);
     return ok;
 }
 
-bool weights_open(struct weights **weights, const char *directory, struct error *error)
-{
+bool weights_open(struct weights **weights, const char *directory, struct error *error) {
     struct weights *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new)
-        return memory_error(error, "the table of weight files");
+    if (!new) return memory_error(error, "the table of weight files");
     if (!open_all(new, directory, error)) {
         weights_close(new);
         return false;
@@ -92,10 +79,8 @@ bool weights_open(struct weights **weights, const char *directory, struct error 
     return true;
 }
 
-void weights_close(struct weights *weights)
-{
-    if (!weights)
-        return;
+void weights_close(struct weights *weights) {
+    if (!weights) return;
     for (size_t i = 0; i < weights->count; i++) {
         safetensors_close(weights->files[i]);
         memory_free(weights->names[i]);
@@ -103,18 +88,15 @@ void weights_close(struct weights *weights)
     memory_free(weights);
 }
 
-const struct safetensor *weights_find(const struct weights *weights, const char *name)
-{
+const struct safetensor *weights_find(const struct weights *weights, const char *name) {
     for (size_t i = 0; i < weights->count; i++) {
         const struct safetensor *tensor = safetensors_find(weights->files[i], name);
-        if (tensor)
-            return tensor;
+        if (tensor) return tensor;
     }
     return NULL;
 }
 
-uint64_t weights_bytes(const struct weights *weights)
-{
+uint64_t weights_bytes(const struct weights *weights) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < weights->count; i++)
         for (size_t j = 0; j < safetensors_count(weights->files[i]); j++)
@@ -123,20 +105,18 @@ uint64_t weights_bytes(const struct weights *weights)
 }
 
 bool weights_matrix(const struct weights *weights, const char *name, size_t rows, size_t columns,
-    struct matrix *matrix, struct error *error)
-{
+    struct matrix *matrix, struct error *error) {
     const struct safetensor *tensor = weights_find(weights, name);
-    if (!tensor)
-        return error_set(error, ERROR_INVALID, "the weights have no tensor '%s'", name);
+    if (!tensor) return error_set(error, ERROR_INVALID, "the weights have no tensor '%s'", name);
     bool vector = rows == 1 && tensor->dimensions == 1 && tensor->shape[0] == columns;
-    if (!vector
-        && (tensor->dimensions != 2 || tensor->shape[0] != rows || tensor->shape[1] != columns))
+    if (!vector &&
+        (tensor->dimensions != 2 || tensor->shape[0] != rows || tensor->shape[1] != columns))
         return error_set(error, ERROR_INVALID,
             "the tensor '%s' has not the shape %zu × %zu that config.json calls for", name, rows,
             columns);
     if (tensor->type == DATA_TYPES)
-        return error_set(error, ERROR_UNSUPPORTED, "the tensor '%s' is stored as %s", name,
-            tensor->type_name);
+        return error_set(
+            error, ERROR_UNSUPPORTED, "the tensor '%s' is stored as %s", name, tensor->type_name);
     *matrix = matrix_of(tensor->data, tensor->type, rows, columns);
     return true;
 }

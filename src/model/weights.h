@@ -1,5 +1,5 @@
-// The weight files of a model directory: model.safetensors, or the shards of its index, as one set of
-// tensors that are found by name.
+// The weight files of a model directory: model.safetensors, or the shards of its index, as one set
+// of tensors that are found by name.
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
@@ -13,7 +13,8 @@ void weights_close(struct weights *weights);
 const struct safetensor *weights_find(const struct weights *weights, const char *name); // or NULL
 uint64_t weights_bytes(const struct weights *weights);
 
-// The tensor as a matrix [rows, columns], or, with rows 1, a vector. An error names what is wrong with it.
+// The tensor as a matrix [rows, columns], or, with rows 1, a vector. An error names what is wrong
+// with it.
 bool weights_matrix(const struct weights *weights, const char *name, size_t rows, size_t columns,
     struct matrix *matrix, struct error *error) WARN_UNUSED;
 

@@ -1,4 +1,5 @@
-// The data directory and its database: opening, the schema, transactions, and the small layer over SQL.
+// The data directory and its database: opening, the schema, transactions, and the small layer over
+// SQL.
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/store_internal.h"
@@ -38,22 +39,21 @@ static const char schema[] =
     " job TEXT NOT NULL REFERENCES jobs (id), model TEXT NOT NULL, metrics TEXT NOT NULL,"
     " step INTEGER NOT NULL, created_at INTEGER NOT NULL, UNIQUE (job, step));"
     "CREATE TABLE models (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,"
-    " account TEXT NOT NULL, base TEXT NOT NULL, adapter TEXT NOT NULL, checkpoint INTEGER NOT NULL,"
+    " account TEXT NOT NULL, base TEXT NOT NULL, adapter TEXT NOT NULL, checkpoint INTEGER NOT "
+    "NULL,"
     " created INTEGER NOT NULL, UNIQUE (account, id));"
     "PRAGMA user_version = 1;";
 
 // ---- statements ----
 
-static void fail(struct sql *sql)
-{
+static void fail(struct sql *sql) {
     if (!sql->failed)
         error_set(sql->error, ERROR_IO, "the database in %s failed: %s", sql->store->directory,
             sqlite3_errmsg(sql->store->database));
     sql->failed = true;
 }
 
-static void bind_values(struct sql *sql, const char *types, va_list values)
-{
+static void bind_values(struct sql *sql, const char *types, va_list values) {
     for (int i = 1; *types && !sql->failed; types++, i++) {
         int code;
         if (*types == 't') {
@@ -66,16 +66,14 @@ static void bind_values(struct sql *sql, const char *types, va_list values)
             size_t length = va_arg(values, size_t);
             code = sqlite3_bind_blob(sql->statement, i, bytes, (int)length, SQLITE_STATIC);
         }
-        if (code != SQLITE_OK)
-            fail(sql);
+        if (code != SQLITE_OK) fail(sql);
     }
 }
 
 void sql_open(struct sql *sql, struct store *store, struct error *error, const char *text,
-    const char *types, ...)
-{
+    const char *types, ...) {
     va_list values;
-    *sql = (struct sql) { store, NULL, error, false };
+    *sql = (struct sql){store, NULL, error, false};
     pthread_mutex_lock(&store->lock);
     if (sqlite3_prepare_v2(store->database, text, -1, &sql->statement, NULL) != SQLITE_OK)
         fail(sql);
@@ -84,93 +82,74 @@ void sql_open(struct sql *sql, struct store *store, struct error *error, const c
     va_end(values);
 }
 
-bool sql_row(struct sql *sql)
-{
-    if (sql->failed)
-        return false;
+bool sql_row(struct sql *sql) {
+    if (sql->failed) return false;
     int code = sqlite3_step(sql->statement);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        fail(sql);
+    if (code != SQLITE_ROW && code != SQLITE_DONE) fail(sql);
     return code == SQLITE_ROW;
 }
 
-char *sql_text(struct sql *sql, int column)
-{
+char *sql_text(struct sql *sql, int column) {
     const char *text = (const char *)sqlite3_column_text(sql->statement, column);
     char *copy = text ? memory_copy_string(text) : NULL;
-    if (text && !copy && !sql->failed)
-        sql->failed = !memory_error(sql->error, "a record");
+    if (text && !copy && !sql->failed) sql->failed = !memory_error(sql->error, "a record");
     return copy;
 }
 
-int64_t sql_integer(const struct sql *sql, int column)
-{
+int64_t sql_integer(const struct sql *sql, int column) {
     return sqlite3_column_int64(sql->statement, column);
 }
 
-bool sql_close(struct sql *sql)
-{
+bool sql_close(struct sql *sql) {
     sqlite3_finalize(sql->statement);
     pthread_mutex_unlock(&sql->store->lock);
     return !sql->failed;
 }
 
-bool sql_run(struct sql *sql, int *changed)
-{
+bool sql_run(struct sql *sql, int *changed) {
     while (sql_row(sql)) {
     }
-    if (changed)
-        *changed = sqlite3_changes(sql->store->database);
+    if (changed) *changed = sqlite3_changes(sql->store->database);
     return sql_close(sql);
 }
 
 // ---- transactions ----
 
-static bool execute(struct store *store, const char *text, struct error *error)
-{
-    if (sqlite3_exec(store->database, text, NULL, NULL, NULL) == SQLITE_OK)
-        return true;
+static bool execute(struct store *store, const char *text, struct error *error) {
+    if (sqlite3_exec(store->database, text, NULL, NULL, NULL) == SQLITE_OK) return true;
     return error_set(error, ERROR_IO, "the database in %s failed: %s", store->directory,
         sqlite3_errmsg(store->database));
 }
 
-bool store_begin(struct store *store, struct error *error)
-{
+bool store_begin(struct store *store, struct error *error) {
     pthread_mutex_lock(&store->lock);
-    if (execute(store, "BEGIN IMMEDIATE", error))
-        return true;
+    if (execute(store, "BEGIN IMMEDIATE", error)) return true;
     pthread_mutex_unlock(&store->lock);
     return false;
 }
 
-bool store_commit(struct store *store, struct error *error)
-{
+bool store_commit(struct store *store, struct error *error) {
     bool ok = execute(store, "COMMIT", error);
-    if (!ok)
-        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    if (!ok) sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     pthread_mutex_unlock(&store->lock);
     return ok;
 }
 
-void store_rollback(struct store *store)
-{
+void store_rollback(struct store *store) {
     sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     pthread_mutex_unlock(&store->lock);
 }
 
 // ---- helpers ----
 
-bool store_make_id(const char *prefix, char **id, struct error *error)
-{
+bool store_make_id(const char *prefix, char **id, struct error *error) {
     char secret[25];
-    if (!random_secret(secret, 24, error))
-        return false;
+    if (!random_secret(secret, 24, error)) return false;
     *id = memory_format("%s%s", prefix, secret);
     return *id || memory_error(error, "an id");
 }
 
-void *store_grow(void **records, size_t count, size_t size, struct error *error)
-{
+void *store_grow(void **records, size_t count, size_t size, struct error *error) {
     // Doubles at each power of two.
     if ((count & (count - 1)) == 0) {
         char *grown = memory_resize(*records, count ? count * 2 : 1, size);
@@ -185,46 +164,39 @@ void *store_grow(void **records, size_t count, size_t size, struct error *error)
     return record;
 }
 
-int64_t store_now(void)
-{
+int64_t store_now(void) {
     return (int64_t)time(NULL);
 }
 
-const char *store_directory(const struct store *store)
-{
+const char *store_directory(const struct store *store) {
     return store->directory;
 }
 
 // ---- opening ----
 
-static bool make_directories(struct store *store, const char *data, struct error *error)
-{
-    static const char *const names[] = { "files", "uploads", "jobs", "adapters", "models" };
+static bool make_directories(struct store *store, const char *data, struct error *error) {
+    static const char *const names[] = {"files", "uploads", "jobs", "adapters", "models"};
     char path[FILE_PATH_SIZE];
-    if (!file_make_directories(data, error))
-        return false;
+    if (!file_make_directories(data, error)) return false;
     if (!realpath(data, store->directory))
         return error_set_errno(error, ERROR_IO, "cannot open the data directory %s", data);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!file_path(path, sizeof path, error, store->directory, names[i])
-            || !file_make_directories(path, error))
+        if (!file_path(path, sizeof path, error, store->directory, names[i]) ||
+            !file_make_directories(path, error))
             return false;
     return true;
 }
 
-static bool read_version(struct store *store, int *version, struct error *error)
-{
+static bool read_version(struct store *store, int *version, struct error *error) {
     struct sql sql;
     sql_open(&sql, store, error, "PRAGMA user_version", "");
     *version = sql_row(&sql) ? (int)sql_integer(&sql, 0) : -1;
     return sql_close(&sql);
 }
 
-static bool make_schema(struct store *store, struct error *error)
-{
+static bool make_schema(struct store *store, struct error *error) {
     int version;
-    if (!store_begin(store, error))
-        return false;
+    if (!store_begin(store, error)) return false;
     bool ok = read_version(store, &version, error);
     if (ok && version > SCHEMA_VERSION)
         ok = error_set(error, ERROR_UNSUPPORTED,
@@ -232,17 +204,14 @@ static bool make_schema(struct store *store, struct error *error)
             store->directory, version, SCHEMA_VERSION);
     else if (ok && version == 0)
         ok = execute(store, schema, error);
-    if (ok)
-        return store_commit(store, error);
+    if (ok) return store_commit(store, error);
     store_rollback(store);
     return false;
 }
 
-static bool open_database(struct store *store, struct error *error)
-{
+static bool open_database(struct store *store, struct error *error) {
     char path[FILE_PATH_SIZE];
-    if (!file_path(path, sizeof path, error, store->directory, "temper.db"))
-        return false;
+    if (!file_path(path, sizeof path, error, store->directory, "temper.db")) return false;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
     if (sqlite3_open_v2(path, &store->database, flags, NULL) != SQLITE_OK)
         return error_set(
@@ -250,16 +219,14 @@ static bool open_database(struct store *store, struct error *error)
     sqlite3_busy_timeout(store->database, BUSY_MILLISECONDS);
     return execute(store,
                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-               error)
-        && make_schema(store, error);
+               error) &&
+           make_schema(store, error);
 }
 
-bool store_open(struct store **store, const char *data, struct error *error)
-{
+bool store_open(struct store **store, const char *data, struct error *error) {
     pthread_mutexattr_t recursive;
     struct store *made = memory_alloc_zeroed(1, sizeof *made);
-    if (!made)
-        return memory_error(error, "the store");
+    if (!made) return memory_error(error, "the store");
     made->held = -1;
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
@@ -273,29 +240,21 @@ bool store_open(struct store **store, const char *data, struct error *error)
     return true;
 }
 
-void store_close(struct store *store)
-{
-    if (!store)
-        return;
+void store_close(struct store *store) {
+    if (!store) return;
     sqlite3_close(store->database);
-    if (store->held >= 0)
-        close(store->held);
+    if (store->held >= 0) close(store->held);
     pthread_mutex_destroy(&store->lock);
     memory_free(store);
 }
 
-bool store_hold(struct store *store, struct error *error)
-{
+bool store_hold(struct store *store, struct error *error) {
     char path[FILE_PATH_SIZE];
-    if (!file_path(path, sizeof path, error, store->directory, "server.lock"))
-        return false;
+    if (!file_path(path, sizeof path, error, store->directory, "server.lock")) return false;
     store->held = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (store->held < 0)
-        return error_set_errno(error, ERROR_IO, "cannot open %s", path);
-    if (flock(store->held, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    if (errno != EWOULDBLOCK)
-        return error_set_errno(error, ERROR_IO, "cannot lock %s", path);
+    if (store->held < 0) return error_set_errno(error, ERROR_IO, "cannot open %s", path);
+    if (flock(store->held, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return error_set_errno(error, ERROR_IO, "cannot lock %s", path);
     return error_set(error, ERROR_CONFLICT,
         "another temper serve works on %s; end it, or give --data another directory",
         store->directory);

@@ -43,7 +43,7 @@ bool key_count(struct store *store, size_t *count, struct error *error) WARN_UNU
 struct key_record {
     char *id; // "key_…"
     char *account, *name;
-    char *hint; // its first and last letters
+    char *hint;                     // its first and last letters
     int64_t created_at, revoked_at; // 0: in use
 };
 
@@ -185,8 +185,8 @@ bool model_resolve(struct store *store, const char *account, const char *name,
 bool model_list(struct store *store, const char *account, struct model_record **records,
     size_t *count, struct error *error) WARN_UNUSED;
 
-// Adds a fine-tuned model, or (`checkpoint`) one that is not listed. `base` is the id of its base model,
-// `adapter` a directory in the data directory, which the store owns from here on.
+// Adds a fine-tuned model, or (`checkpoint`) one that is not listed. `base` is the id of its base
+// model, `adapter` a directory in the data directory, which the store owns from here on.
 bool model_add(struct store *store, const char *account, const char *id, const char *base,
     const char *adapter, bool checkpoint, struct error *error) WARN_UNUSED;
 

@@ -8,8 +8,7 @@
 
 #define COLUMNS "id, account, filename, purpose, status, status_details, bytes, created_at"
 
-static void read_record(struct sql *sql, struct file_record *record)
-{
+static void read_record(struct sql *sql, struct file_record *record) {
     record->id = sql_text(sql, 0);
     record->account = sql_text(sql, 1);
     record->filename = sql_text(sql, 2);
@@ -20,8 +19,7 @@ static void read_record(struct sql *sql, struct file_record *record)
     record->created_at = sql_integer(sql, 7);
 }
 
-void file_record_free(struct file_record *record)
-{
+void file_record_free(struct file_record *record) {
     memory_free(record->id);
     memory_free(record->account);
     memory_free(record->filename);
@@ -31,59 +29,49 @@ void file_record_free(struct file_record *record)
     memset(record, 0, sizeof *record);
 }
 
-void file_list_free(struct file_record *records, size_t count)
-{
+void file_list_free(struct file_record *records, size_t count) {
     for (size_t i = 0; i < count; i++)
         file_record_free(&records[i]);
     memory_free(records);
 }
 
-bool file_content_path(struct store *store, const char *id, char *path, struct error *error)
-{
+bool file_content_path(struct store *store, const char *id, char *path, struct error *error) {
     char folder[FILE_PATH_SIZE];
-    return file_path(folder, sizeof folder, error, store->directory, "files")
-        && file_path(path, FILE_PATH_SIZE, error, folder, id);
+    return file_path(folder, sizeof folder, error, store->directory, "files") &&
+           file_path(path, FILE_PATH_SIZE, error, folder, id);
 }
 
-static bool insert(struct store *store, const struct file_record *record, struct error *error)
-{
+static bool insert(struct store *store, const struct file_record *record, struct error *error) {
     struct sql sql;
-    sql_open(&sql, store, error,
-        "INSERT INTO files (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "ttttttii", record->id,
-        record->account, record->filename, record->purpose, record->status, record->status_details,
-        record->bytes, record->created_at);
+    sql_open(&sql, store, error, "INSERT INTO files (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "ttttttii", record->id, record->account, record->filename, record->purpose, record->status,
+        record->status_details, record->bytes, record->created_at);
     return sql_run(&sql, NULL);
 }
 
 bool file_create(
-    struct store *store, struct file_record *record, const char *path, struct error *error)
-{
+    struct store *store, struct file_record *record, const char *path, struct error *error) {
     char place[FILE_PATH_SIZE];
-    if (!store_make_id("file-", &record->id, error))
-        return false;
+    if (!store_make_id("file-", &record->id, error)) return false;
     record->created_at = store_now();
     // The content first: a row without content would be a promise that is not kept.
-    bool moved = file_content_path(store, record->id, place, error)
-        && file_rename_durable(path, place, error);
-    if (moved && insert(store, record, error))
-        return true;
-    if (moved)
-        unlink(place);
+    bool moved = file_content_path(store, record->id, place, error) &&
+                 file_rename_durable(path, place, error);
+    if (moved && insert(store, record, error)) return true;
+    if (moved) unlink(place);
     memory_free(record->id);
     record->id = NULL;
     return false;
 }
 
 bool file_get(struct store *store, const char *account, const char *id, struct file_record *record,
-    struct error *error)
-{
+    struct error *error) {
     struct sql sql;
     memset(record, 0, sizeof *record);
     sql_open(&sql, store, error, "SELECT " COLUMNS " FROM files WHERE account = ? AND id = ?", "tt",
         account, id);
     bool found = sql_row(&sql);
-    if (found)
-        read_record(&sql, record);
+    if (found) read_record(&sql, record);
     if (!sql_close(&sql)) {
         file_record_free(record);
         return false;
@@ -92,14 +80,15 @@ bool file_get(struct store *store, const char *account, const char *id, struct f
 }
 
 bool file_list(struct store *store, const struct file_query *query, struct file_record **records,
-    size_t *count, bool *more, struct error *error)
-{
+    size_t *count, bool *more, struct error *error) {
     struct sql sql;
-    const char *text = query->ascending
-        ? "SELECT " COLUMNS " FROM files WHERE account = ? AND (? IS NULL OR purpose = ?)"
-          " AND (? IS NULL OR seq > (SELECT seq FROM files WHERE id = ?)) ORDER BY seq LIMIT ?"
-        : "SELECT " COLUMNS " FROM files WHERE account = ? AND (? IS NULL OR purpose = ?)"
-          " AND (? IS NULL OR seq < (SELECT seq FROM files WHERE id = ?)) ORDER BY seq DESC LIMIT ?";
+    const char *text =
+        query->ascending
+            ? "SELECT " COLUMNS " FROM files WHERE account = ? AND (? IS NULL OR purpose = ?)"
+              " AND (? IS NULL OR seq > (SELECT seq FROM files WHERE id = ?)) ORDER BY seq LIMIT ?"
+            : "SELECT " COLUMNS " FROM files WHERE account = ? AND (? IS NULL OR purpose = ?)"
+              " AND (? IS NULL OR seq < (SELECT seq FROM files WHERE id = ?)) ORDER BY seq DESC "
+              "LIMIT ?";
     *records = NULL;
     *count = 0;
     *more = false;
@@ -107,10 +96,8 @@ bool file_list(struct store *store, const struct file_query *query, struct file_
         query->after, query->after, (int64_t)query->limit + 1);
     while (sql_row(&sql)) {
         *more = *count == (size_t)query->limit;
-        if (*more)
-            break;
-        struct file_record *record
-            = store_grow((void **)records, *count, sizeof *record, error);
+        if (*more) break;
+        struct file_record *record = store_grow((void **)records, *count, sizeof *record, error);
         if (!record) {
             sql.failed = true;
             break;
@@ -118,34 +105,28 @@ bool file_list(struct store *store, const struct file_query *query, struct file_
         ++*count;
         read_record(&sql, record);
     }
-    if (sql_close(&sql))
-        return true;
+    if (sql_close(&sql)) return true;
     file_list_free(*records, *count);
     return false;
 }
 
-bool file_delete(struct store *store, const char *account, const char *id, struct error *error)
-{
+bool file_delete(struct store *store, const char *account, const char *id, struct error *error) {
     char path[FILE_PATH_SIZE];
     struct sql sql;
     int changed;
     sql_open(
         &sql, store, error, "DELETE FROM files WHERE account = ? AND id = ?", "tt", account, id);
-    if (!sql_run(&sql, &changed))
-        return false;
-    if (!changed)
-        return error_set(error, ERROR_NOT_FOUND, "no file %.128s", id);
+    if (!sql_run(&sql, &changed)) return false;
+    if (!changed) return error_set(error, ERROR_NOT_FOUND, "no file %.128s", id);
     // A job that was made from the file has its own link to the content.
     return file_content_path(store, id, path, error) && file_remove_tree(path, error);
 }
 
 bool file_open(
-    struct store *store, const char *id, int *descriptor, uint64_t *size, struct error *error)
-{
+    struct store *store, const char *id, int *descriptor, uint64_t *size, struct error *error) {
     char path[FILE_PATH_SIZE];
     struct stat status;
-    if (!file_content_path(store, id, path, error))
-        return false;
+    if (!file_content_path(store, id, path, error)) return false;
     *descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (*descriptor < 0)
         return error_set_errno(error, ERROR_IO, "cannot open the content of %s", id);

@@ -14,7 +14,8 @@ struct store {
     int held; // descriptor of the server's lock, -1 if it is not held
 };
 
-// One statement at work, under the store's lock from sql_open to sql_close. The first failure sticks.
+// One statement at work, under the store's lock from sql_open to sql_close. The first failure
+// sticks.
 struct sql {
     struct store *store;
     sqlite3_stmt *statement;
@@ -43,7 +44,8 @@ bool sql_run(struct sql *sql, int *changed) WARN_UNUSED;
 // "prefix" and 24 letters and digits (memory_free).
 bool store_make_id(const char *prefix, char **id, struct error *error) WARN_UNUSED;
 
-// Makes room for one more record of `size` bytes, cleared, at *records + *count. NULL with the error set.
+// Makes room for one more record of `size` bytes, cleared, at *records + *count. NULL with the
+// error set.
 void *store_grow(void **records, size_t count, size_t size, struct error *error);
 
 int64_t store_now(void);

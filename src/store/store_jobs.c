@@ -3,23 +3,22 @@
 #include "store/store_internal.h"
 #include <string.h>
 
-#define COLUMNS \
-    "id, account, model, training_file, validation_file, suffix, status, fine_tuned_model," \
-    " hyperparameters, lora, metadata, result_files, error_code, error_message, error_param," \
-    " seed, created_at, finished_at, estimated_finish, trained_tokens, events_read, last_step," \
+#define COLUMNS                                                                                    \
+    "id, account, model, training_file, validation_file, suffix, status, fine_tuned_model,"        \
+    " hyperparameters, lora, metadata, result_files, error_code, error_message, error_param,"      \
+    " seed, created_at, finished_at, estimated_finish, trained_tokens, events_read, last_step,"    \
     " attempts"
 
 #define NOT_FINAL "status NOT IN ('succeeded', 'failed', 'cancelled')"
 
-static void read_record(struct sql *sql, struct job_record *record)
-{
-    char **const texts[] = { &record->id, &record->account, &record->model, &record->training_file,
+static void read_record(struct sql *sql, struct job_record *record) {
+    char **const texts[] = {&record->id, &record->account, &record->model, &record->training_file,
         &record->validation_file, &record->suffix, &record->status, &record->fine_tuned_model,
         &record->hyperparameters, &record->lora, &record->metadata, &record->result_files,
-        &record->error_code, &record->error_message, &record->error_param };
-    int64_t *const integers[] = { &record->seed, &record->created_at, &record->finished_at,
+        &record->error_code, &record->error_message, &record->error_param};
+    int64_t *const integers[] = {&record->seed, &record->created_at, &record->finished_at,
         &record->estimated_finish, &record->trained_tokens, &record->events_read,
-        &record->last_step, &record->attempts };
+        &record->last_step, &record->attempts};
     int column = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = sql_text(sql, column++);
@@ -27,35 +26,30 @@ static void read_record(struct sql *sql, struct job_record *record)
         *integers[i] = sql_integer(sql, column++);
 }
 
-void job_record_free(struct job_record *record)
-{
-    char *const texts[] = { record->id, record->account, record->model, record->training_file,
+void job_record_free(struct job_record *record) {
+    char *const texts[] = {record->id, record->account, record->model, record->training_file,
         record->validation_file, record->suffix, record->status, record->fine_tuned_model,
         record->hyperparameters, record->lora, record->metadata, record->result_files,
-        record->error_code, record->error_message, record->error_param };
+        record->error_code, record->error_message, record->error_param};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         memory_free(texts[i]);
     memset(record, 0, sizeof *record);
 }
 
-void job_list_free(struct job_record *records, size_t count)
-{
+void job_list_free(struct job_record *records, size_t count) {
     for (size_t i = 0; i < count; i++)
         job_record_free(&records[i]);
     memory_free(records);
 }
 
-bool job_status_is_final(const char *status)
-{
-    return !strcmp(status, "succeeded") || !strcmp(status, "failed")
-        || !strcmp(status, "cancelled");
+bool job_status_is_final(const char *status) {
+    return !strcmp(status, "succeeded") || !strcmp(status, "failed") ||
+           !strcmp(status, "cancelled");
 }
 
-bool job_create(struct store *store, struct job_record *record, struct error *error)
-{
+bool job_create(struct store *store, struct job_record *record, struct error *error) {
     struct sql sql;
-    if (!store_make_id("ftjob-", &record->id, error))
-        return false;
+    if (!store_make_id("ftjob-", &record->id, error)) return false;
     record->created_at = store_now();
     sql_open(&sql, store, error,
         "INSERT INTO jobs (id, account, model, training_file, validation_file, suffix, status,"
@@ -64,23 +58,20 @@ bool job_create(struct store *store, struct job_record *record, struct error *er
         "ttttttttttii", record->id, record->account, record->model, record->training_file,
         record->validation_file, record->suffix, record->status, record->hyperparameters,
         record->lora, record->metadata, record->seed, record->created_at);
-    if (sql_run(&sql, NULL))
-        return true;
+    if (sql_run(&sql, NULL)) return true;
     memory_free(record->id);
     record->id = NULL;
     return false;
 }
 
 bool job_get(struct store *store, const char *account, const char *id, struct job_record *record,
-    struct error *error)
-{
+    struct error *error) {
     struct sql sql;
     memset(record, 0, sizeof *record);
     sql_open(&sql, store, error, "SELECT " COLUMNS " FROM jobs WHERE account = ? AND id = ?", "tt",
         account, id);
     bool found = sql_row(&sql);
-    if (found)
-        read_record(&sql, record);
+    if (found) read_record(&sql, record);
     if (!sql_close(&sql)) {
         job_record_free(record);
         return false;
@@ -90,15 +81,13 @@ bool job_get(struct store *store, const char *account, const char *id, struct jo
 
 // Reads rows of a list, at most `limit` of them (0: all).
 static bool read_jobs(struct sql *sql, size_t limit, struct job_record **records, size_t *count,
-    bool *more, struct error *error)
-{
+    bool *more, struct error *error) {
     *records = NULL;
     *count = 0;
     *more = false;
     while (sql_row(sql)) {
         *more = limit && *count == limit;
-        if (*more)
-            break;
+        if (*more) break;
         struct job_record *record = store_grow((void **)records, *count, sizeof *record, error);
         if (!record) {
             sql->failed = true;
@@ -107,15 +96,13 @@ static bool read_jobs(struct sql *sql, size_t limit, struct job_record **records
         ++*count;
         read_record(sql, record);
     }
-    if (sql_close(sql))
-        return true;
+    if (sql_close(sql)) return true;
     job_list_free(*records, *count);
     return false;
 }
 
 bool job_list(struct store *store, const struct page_query *query, struct job_record **records,
-    size_t *count, bool *more, struct error *error)
-{
+    size_t *count, bool *more, struct error *error) {
     struct sql sql;
     sql_open(&sql, store, error,
         "SELECT " COLUMNS " FROM jobs WHERE account = ?"
@@ -125,8 +112,7 @@ bool job_list(struct store *store, const struct page_query *query, struct job_re
 }
 
 bool job_list_open(
-    struct store *store, struct job_record **records, size_t *count, struct error *error)
-{
+    struct store *store, struct job_record **records, size_t *count, struct error *error) {
     struct sql sql;
     bool more;
     sql_open(
@@ -134,8 +120,7 @@ bool job_list_open(
     return read_jobs(&sql, 0, records, count, &more, error);
 }
 
-bool job_update(struct store *store, const struct job_record *r, struct error *error)
-{
+bool job_update(struct store *store, const struct job_record *r, struct error *error) {
     struct sql sql;
     int changed;
     sql_open(&sql, store, error,
@@ -146,16 +131,14 @@ bool job_update(struct store *store, const struct job_record *r, struct error *e
         "ttttttttiiiiiit", r->status, r->fine_tuned_model, r->hyperparameters, r->lora,
         r->result_files, r->error_code, r->error_message, r->error_param, r->finished_at,
         r->estimated_finish, r->trained_tokens, r->events_read, r->last_step, r->attempts, r->id);
-    if (!sql_run(&sql, &changed))
-        return false;
-    return changed
-        || error_set(error, ERROR_CONFLICT, "the job %s has ended, or is not there", r->id);
+    if (!sql_run(&sql, &changed)) return false;
+    return changed ||
+           error_set(error, ERROR_CONFLICT, "the job %s has ended, or is not there", r->id);
 }
 
 // ---- events ----
 
-static void read_event(struct sql *sql, struct event_record *record)
-{
+static void read_event(struct sql *sql, struct event_record *record) {
     record->id = sql_text(sql, 0);
     record->level = sql_text(sql, 1);
     record->message = sql_text(sql, 2);
@@ -164,8 +147,7 @@ static void read_event(struct sql *sql, struct event_record *record)
     record->created_at = sql_integer(sql, 5);
 }
 
-void event_list_free(struct event_record *records, size_t count)
-{
+void event_list_free(struct event_record *records, size_t count) {
     for (size_t i = 0; i < count; i++) {
         memory_free(records[i].id);
         memory_free(records[i].level);
@@ -177,13 +159,10 @@ void event_list_free(struct event_record *records, size_t count)
 }
 
 bool event_add(
-    struct store *store, const char *job, struct event_record *record, struct error *error)
-{
+    struct store *store, const char *job, struct event_record *record, struct error *error) {
     struct sql sql;
-    if (!store_make_id("ftevent-", &record->id, error))
-        return false;
-    if (!record->created_at)
-        record->created_at = store_now();
+    if (!store_make_id("ftevent-", &record->id, error)) return false;
+    if (!record->created_at) record->created_at = store_now();
     sql_open(&sql, store, error,
         "INSERT INTO events (id, job, level, message, type, data, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -191,16 +170,14 @@ bool event_add(
         "ti",
         record->id, job, record->level, record->message, record->type, record->data,
         record->created_at);
-    if (sql_run(&sql, NULL))
-        return true;
+    if (sql_run(&sql, NULL)) return true;
     memory_free(record->id);
     record->id = NULL;
     return false;
 }
 
 bool event_list(struct store *store, const struct page_query *query, struct event_record **records,
-    size_t *count, bool *more, struct error *error)
-{
+    size_t *count, bool *more, struct error *error) {
     struct sql sql;
     *records = NULL;
     *count = 0;
@@ -211,10 +188,8 @@ bool event_list(struct store *store, const struct page_query *query, struct even
         "ttti", query->job, query->after, query->after, (int64_t)query->limit + 1);
     while (sql_row(&sql)) {
         *more = *count == (size_t)query->limit;
-        if (*more)
-            break;
-        struct event_record *record
-            = store_grow((void **)records, *count, sizeof *record, error);
+        if (*more) break;
+        struct event_record *record = store_grow((void **)records, *count, sizeof *record, error);
         if (!record) {
             sql.failed = true;
             break;
@@ -222,16 +197,14 @@ bool event_list(struct store *store, const struct page_query *query, struct even
         ++*count;
         read_event(&sql, record);
     }
-    if (sql_close(&sql))
-        return true;
+    if (sql_close(&sql)) return true;
     event_list_free(*records, *count);
     return false;
 }
 
 // ---- checkpoints ----
 
-void checkpoint_list_free(struct checkpoint_record *records, size_t count)
-{
+void checkpoint_list_free(struct checkpoint_record *records, size_t count) {
     for (size_t i = 0; i < count; i++) {
         memory_free(records[i].id);
         memory_free(records[i].model);
@@ -241,28 +214,23 @@ void checkpoint_list_free(struct checkpoint_record *records, size_t count)
 }
 
 bool checkpoint_add(
-    struct store *store, const char *job, struct checkpoint_record *record, struct error *error)
-{
+    struct store *store, const char *job, struct checkpoint_record *record, struct error *error) {
     struct sql sql;
-    if (!store_make_id("ftckpt_", &record->id, error))
-        return false;
-    if (!record->created_at)
-        record->created_at = store_now();
+    if (!store_make_id("ftckpt_", &record->id, error)) return false;
+    if (!record->created_at) record->created_at = store_now();
     sql_open(&sql, store, error,
         "INSERT INTO checkpoints (id, job, model, metrics, step, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         "ttttii", record->id, job, record->model, record->metrics, record->step,
         record->created_at);
-    if (sql_run(&sql, NULL))
-        return true;
+    if (sql_run(&sql, NULL)) return true;
     memory_free(record->id);
     record->id = NULL;
     return false;
 }
 
 bool checkpoint_list(struct store *store, const struct page_query *query,
-    struct checkpoint_record **records, size_t *count, bool *more, struct error *error)
-{
+    struct checkpoint_record **records, size_t *count, bool *more, struct error *error) {
     struct sql sql;
     *records = NULL;
     *count = 0;
@@ -274,10 +242,9 @@ bool checkpoint_list(struct store *store, const struct page_query *query,
         "ttti", query->job, query->after, query->after, (int64_t)query->limit + 1);
     while (sql_row(&sql)) {
         *more = *count == (size_t)query->limit;
-        if (*more)
-            break;
-        struct checkpoint_record *record
-            = store_grow((void **)records, *count, sizeof *record, error);
+        if (*more) break;
+        struct checkpoint_record *record =
+            store_grow((void **)records, *count, sizeof *record, error);
         if (!record) {
             sql.failed = true;
             break;
@@ -289,8 +256,7 @@ bool checkpoint_list(struct store *store, const struct page_query *query,
         record->step = sql_integer(&sql, 3);
         record->created_at = sql_integer(&sql, 4);
     }
-    if (sql_close(&sql))
-        return true;
+    if (sql_close(&sql)) return true;
     checkpoint_list_free(*records, *count);
     return false;
 }

@@ -10,21 +10,18 @@ enum { SECRET_LENGTH = 40 };
 
 static const char key_prefix[] = "sk-temper-";
 
-static void hash_key(const char *key, unsigned char hash[SHA256_DIGEST_LENGTH])
-{
+static void hash_key(const char *key, unsigned char hash[SHA256_DIGEST_LENGTH]) {
     SHA256((const unsigned char *)key, strlen(key), hash);
 }
 
-bool key_find(struct store *store, const char *key, char **account, struct error *error)
-{
+bool key_find(struct store *store, const char *key, char **account, struct error *error) {
     unsigned char hash[SHA256_DIGEST_LENGTH];
     struct sql sql;
     *account = NULL;
     hash_key(key, hash);
     sql_open(&sql, store, error, "SELECT account FROM keys WHERE hash = ? AND revoked_at = 0", "b",
         hash, sizeof hash);
-    if (sql_row(&sql))
-        *account = sql_text(&sql, 0);
+    if (sql_row(&sql)) *account = sql_text(&sql, 0);
     if (!sql_close(&sql)) {
         memory_free(*account);
         return false;
@@ -33,8 +30,7 @@ bool key_find(struct store *store, const char *key, char **account, struct error
 }
 
 bool key_create(
-    struct store *store, const char *account, const char *name, char **key, struct error *error)
-{
+    struct store *store, const char *account, const char *name, char **key, struct error *error) {
     unsigned char hash[SHA256_DIGEST_LENGTH];
     char secret[SECRET_LENGTH + 1], hint[32], *id;
     struct sql sql;
@@ -51,22 +47,19 @@ bool key_create(
         "INSERT INTO keys (id, hash, account, name, hint, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         "tbttti", id, hash, sizeof hash, account, name, hint, store_now());
     bool ok = sql_run(&sql, NULL);
-    if (!ok)
-        memory_free(*key);
+    if (!ok) memory_free(*key);
     memory_free(id);
     return ok;
 }
 
-bool key_count(struct store *store, size_t *count, struct error *error)
-{
+bool key_count(struct store *store, size_t *count, struct error *error) {
     struct sql sql;
     sql_open(&sql, store, error, "SELECT count(*) FROM keys", "");
     *count = sql_row(&sql) ? (size_t)sql_integer(&sql, 0) : 0;
     return sql_close(&sql);
 }
 
-void key_list_free(struct key_record *records, size_t count)
-{
+void key_list_free(struct key_record *records, size_t count) {
     for (size_t i = 0; i < count; i++) {
         memory_free(records[i].id);
         memory_free(records[i].account);
@@ -77,16 +70,14 @@ void key_list_free(struct key_record *records, size_t count)
 }
 
 bool key_list(
-    struct store *store, struct key_record **records, size_t *count, struct error *error)
-{
+    struct store *store, struct key_record **records, size_t *count, struct error *error) {
     struct sql sql;
     *records = NULL;
     *count = 0;
     sql_open(&sql, store, error,
         "SELECT id, account, name, hint, created_at, revoked_at FROM keys ORDER BY seq", "");
     while (sql_row(&sql)) {
-        struct key_record *record
-            = store_grow((void **)records, *count, sizeof *record, error);
+        struct key_record *record = store_grow((void **)records, *count, sizeof *record, error);
         if (!record) {
             sql.failed = true;
             break;
@@ -99,14 +90,12 @@ bool key_list(
         record->created_at = sql_integer(&sql, 4);
         record->revoked_at = sql_integer(&sql, 5);
     }
-    if (sql_close(&sql))
-        return true;
+    if (sql_close(&sql)) return true;
     key_list_free(*records, *count);
     return false;
 }
 
-bool key_revoke(struct store *store, const char *key, struct error *error)
-{
+bool key_revoke(struct store *store, const char *key, struct error *error) {
     unsigned char hash[SHA256_DIGEST_LENGTH];
     struct sql sql;
     int changed;
@@ -114,9 +103,7 @@ bool key_revoke(struct store *store, const char *key, struct error *error)
     sql_open(&sql, store, error,
         "UPDATE keys SET revoked_at = ? WHERE (id = ? OR hash = ?) AND revoked_at = 0", "itb",
         store_now(), key, hash, sizeof hash);
-    if (!sql_run(&sql, &changed))
-        return false;
-    return changed
-        || error_set(error, ERROR_NOT_FOUND,
-            "no key in use is called that; `temper keys list` shows their ids");
+    if (!sql_run(&sql, &changed)) return false;
+    return changed || error_set(error, ERROR_NOT_FOUND,
+                          "no key in use is called that; `temper keys list` shows their ids");
 }

@@ -1,12 +1,12 @@
-// Models: base models are directories (base/model_directory.h), fine-tuned ones rows of the database.
+// Models: base models are directories (base/model_directory.h), fine-tuned ones rows of the
+// database.
 #include "base/memory.h"
 #include "base/model_directory.h"
 #include "store/store_internal.h"
 #include <string.h>
 #include <sys/stat.h>
 
-void model_record_free(struct model_record *record)
-{
+void model_record_free(struct model_record *record) {
     memory_free(record->id);
     memory_free(record->base);
     memory_free(record->owner);
@@ -15,8 +15,7 @@ void model_record_free(struct model_record *record)
     memset(record, 0, sizeof *record);
 }
 
-void model_list_free(struct model_record *records, size_t count)
-{
+void model_list_free(struct model_record *records, size_t count) {
     for (size_t i = 0; i < count; i++)
         model_record_free(&records[i]);
     memory_free(records);
@@ -25,16 +24,14 @@ void model_list_free(struct model_record *records, size_t count)
 // ---- base models ----
 
 // The part of an id before its slash.
-static char *owner_of(const char *id)
-{
+static char *owner_of(const char *id) {
     const char *slash = strchr(id, '/');
     return slash ? memory_copy_bytes(id, (size_t)(slash - id)) : memory_copy_string("system");
 }
 
 // Takes over the texts of `found`.
 static bool base_record(
-    struct model_directory *found, struct model_record *record, struct error *error)
-{
+    struct model_directory *found, struct model_record *record, struct error *error) {
     struct stat status;
     memset(record, 0, sizeof *record);
     record->id = found->id;
@@ -44,19 +41,16 @@ static bool base_record(
     record->fine_tunable = true;
     record->created = stat(found->path, &status) == 0 ? (int64_t)status.st_mtime : 0;
     found->id = found->path = NULL;
-    if (record->owner && record->base)
-        return true;
+    if (record->owner && record->base) return true;
     model_record_free(record);
     return memory_error(error, "a model");
 }
 
-static bool list_base_models(struct store *store, struct model_record **records, size_t *count,
-    struct error *error)
-{
+static bool list_base_models(
+    struct store *store, struct model_record **records, size_t *count, struct error *error) {
     struct model_directory *list;
     size_t found;
-    if (!model_directory_list(&list, &found, store->directory, error))
-        return false;
+    if (!model_directory_list(&list, &found, store->directory, error)) return false;
     bool ok = true;
     for (size_t i = 0; i < found && ok; i++) {
         struct model_record *record = store_grow((void **)records, *count, sizeof *record, error);
@@ -70,9 +64,8 @@ static bool list_base_models(struct store *store, struct model_record **records,
 // ---- fine-tuned models ----
 
 // A row: id, account, base, adapter, created. A base model that is gone leaves directory NULL.
-static void read_record(struct sql *sql, struct model_record *record)
-{
-    struct model_directory found = { 0 };
+static void read_record(struct sql *sql, struct model_record *record) {
+    struct model_directory found = {0};
     struct error ignored;
     record->id = sql_text(sql, 0);
     record->owner = sql_text(sql, 1);
@@ -80,7 +73,8 @@ static void read_record(struct sql *sql, struct model_record *record)
     record->adapter = sql_text(sql, 3);
     record->created = sql_integer(sql, 4);
     record->fine_tunable = record->fine_tuned = true;
-    if (record->base && model_directory_by_name(&found, record->base, sql->store->directory, &ignored)) {
+    if (record->base &&
+        model_directory_by_name(&found, record->base, sql->store->directory, &ignored)) {
         record->directory = found.path;
         found.path = NULL;
     }
@@ -88,8 +82,7 @@ static void read_record(struct sql *sql, struct model_record *record)
 }
 
 bool model_add(struct store *store, const char *account, const char *id, const char *base,
-    const char *adapter, bool checkpoint, struct error *error)
-{
+    const char *adapter, bool checkpoint, struct error *error) {
     struct sql sql;
     sql_open(&sql, store, error,
         "INSERT INTO models (id, account, base, adapter, checkpoint, created)"
@@ -99,43 +92,36 @@ bool model_add(struct store *store, const char *account, const char *id, const c
 }
 
 static bool resolve_fine_tuned(struct store *store, const char *account, const char *name,
-    struct model_record *record, struct error *error)
-{
+    struct model_record *record, struct error *error) {
     struct sql sql;
     memset(record, 0, sizeof *record);
     sql_open(&sql, store, error,
         "SELECT id, account, base, adapter, created FROM models WHERE account = ? AND id = ?", "tt",
         account, name);
     bool found = sql_row(&sql);
-    if (found)
-        read_record(&sql, record);
+    if (found) read_record(&sql, record);
     if (!sql_close(&sql)) {
         model_record_free(record);
         return false;
     }
-    if (!found)
-        return error_set(error, ERROR_NOT_FOUND, "no model %.200s", name);
-    if (record->directory)
-        return true;
+    if (!found) return error_set(error, ERROR_NOT_FOUND, "no model %.200s", name);
+    if (record->directory) return true;
     model_record_free(record);
     return error_set(error, ERROR_CONFLICT,
         "the base model of %.200s is no longer in any model directory; put it back", name);
 }
 
 bool model_resolve(struct store *store, const char *account, const char *name,
-    struct model_record *record, struct error *error)
-{
+    struct model_record *record, struct error *error) {
     struct model_directory found;
     memset(record, 0, sizeof *record);
-    if (!strncmp(name, "ft:", 3))
-        return resolve_fine_tuned(store, account, name, record, error);
-    return model_directory_by_name(&found, name, store->directory, error)
-        && base_record(&found, record, error);
+    if (!strncmp(name, "ft:", 3)) return resolve_fine_tuned(store, account, name, record, error);
+    return model_directory_by_name(&found, name, store->directory, error) &&
+           base_record(&found, record, error);
 }
 
 bool model_list(struct store *store, const char *account, struct model_record **records,
-    size_t *count, struct error *error)
-{
+    size_t *count, struct error *error) {
     struct sql sql;
     *records = NULL;
     *count = 0;
@@ -156,28 +142,23 @@ bool model_list(struct store *store, const char *account, struct model_record **
         ++*count;
         read_record(&sql, record);
     }
-    if (sql_close(&sql))
-        return true;
+    if (sql_close(&sql)) return true;
     model_list_free(*records, *count);
     return false;
 }
 
-bool model_delete(struct store *store, const char *account, const char *name, struct error *error)
-{
+bool model_delete(struct store *store, const char *account, const char *name, struct error *error) {
     struct model_record record;
     struct sql sql;
     int changed;
     struct error ignored;
     bool present = resolve_fine_tuned(store, account, name, &record, error);
-    if (!present && error->code == ERROR_NOT_FOUND)
-        return false;
+    if (!present && error->code == ERROR_NOT_FOUND) return false;
     sql_open(
         &sql, store, error, "DELETE FROM models WHERE account = ? AND id = ?", "tt", account, name);
     bool ok = sql_run(&sql, &changed);
     // An adapter directory that stays behind is waste, not a fault of the request.
-    if (ok && present && !file_remove_tree(record.adapter, &ignored))
-        ok = true;
-    if (present)
-        model_record_free(&record);
+    if (ok && present && !file_remove_tree(record.adapter, &ignored)) ok = true;
+    if (present) model_record_free(&record);
     return ok;
 }

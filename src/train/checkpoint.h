@@ -1,10 +1,10 @@
-// Checkpoints: all that a training run needs to go on as if it had never stopped. What is trained, the
-// optimizer's moments (both as exact f32), and the position in the run. Batch order and dropout come
-// from counters, so nothing else is needed.
+// Checkpoints: all that a training run needs to go on as if it had never stopped. What is trained,
+// the optimizer's moments (both as exact f32), and the position in the run. Batch order and dropout
+// come from counters, so nothing else is needed.
 //
-// A checkpoint is a directory checkpoints/step-<8 digits>/ with state.json and state.safetensors, and,
-// for LoRA, the adapter in peft's format. It is written beside its place and renamed: a name that is there
-// holds a whole checkpoint.
+// A checkpoint is a directory checkpoints/step-<8 digits>/ with state.json and state.safetensors,
+// and, for LoRA, the adapter in peft's format. It is written beside its place and renamed: a name
+// that is there holds a whole checkpoint.
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
@@ -29,12 +29,14 @@ typedef bool (*checkpoint_writer)(void *context, const char *directory, struct e
 bool checkpoint_save(const struct checkpoint_state *state, const char *job_directory,
     checkpoint_writer writer, void *context, struct error *error) WARN_UNUSED;
 
-// Loads the newest checkpoint that is whole into the state's arrays, whose count must be set. *found is
-// false where there is none. One made for another run is an error; a damaged one is passed over.
+// Loads the newest checkpoint that is whole into the state's arrays, whose count must be set.
+// *found is false where there is none. One made for another run is an error; a damaged one is
+// passed over.
 bool checkpoint_load_newest(struct checkpoint_state *state, const char *job_directory, bool *found,
     struct error *error) WARN_UNUSED;
 
-// Removes all but the newest `keep` checkpoints and those whose step `kept` (may be NULL) says to keep.
+// Removes all but the newest `keep` checkpoints and those whose step `kept` (may be NULL) says to
+// keep.
 bool checkpoint_prune(const char *job_directory, size_t keep,
     bool (*kept)(void *context, uint64_t step), void *context, struct error *error) WARN_UNUSED;
 

@@ -1,5 +1,5 @@
-// Reading a training file: mapped, cut into blocks of lines, each block parsed and tokenised by whichever
-// thread is free, the results put together in the file's order.
+// Reading a training file: mapped, cut into blocks of lines, each block parsed and tokenised by
+// whichever thread is free, the results put together in the file's order.
 #include "train/dataset.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -38,41 +38,34 @@ struct loading {
 
 // ---- lines ----
 
-static bool is_blank(const char *text, size_t length)
-{
+static bool is_blank(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
-        if (!isspace((unsigned char)text[i]))
-            return false;
+        if (!isspace((unsigned char)text[i])) return false;
     return true;
 }
 
-static bool add_line(struct loading *l, const char *text, size_t length, uint32_t number,
-    struct error *error)
-{
+static bool add_line(
+    struct loading *l, const char *text, size_t length, uint32_t number, struct error *error) {
     if (l->line_count == l->line_capacity) {
         size_t capacity = l->line_capacity ? l->line_capacity * 2 : 1024;
         struct line *grown = memory_resize(l->lines, capacity, sizeof *grown);
-        if (!grown)
-            return memory_error(error, "a training file's lines");
+        if (!grown) return memory_error(error, "a training file's lines");
         l->lines = grown;
         l->line_capacity = capacity;
     }
-    l->lines[l->line_count++] = (struct line) { text, length, number };
+    l->lines[l->line_count++] = (struct line){text, length, number};
     return true;
 }
 
 // Lines that say something; blank ones are passed over, but counted.
-static bool find_lines(struct loading *l, struct error *error)
-{
+static bool find_lines(struct loading *l, struct error *error) {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
     const char *at = (const char *)l->map.data, *end = at + l->map.size;
-    if (l->map.size >= 3 && !memcmp(at, byte_order_mark, 3))
-        at += 3;
+    if (l->map.size >= 3 && !memcmp(at, byte_order_mark, 3)) at += 3;
     for (uint32_t number = 1; at < end; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         size_t length = (size_t)((newline ? newline : end) - at);
-        if (!is_blank(at, length) && !add_line(l, at, length, number, error))
-            return false;
+        if (!is_blank(at, length) && !add_line(l, at, length, number, error)) return false;
         at += length + 1;
     }
     return true;
@@ -80,8 +73,7 @@ static bool find_lines(struct loading *l, struct error *error)
 
 // ---- one line ----
 
-static bool parse_line(const struct line *line, json_t **root, struct error *error)
-{
+static bool parse_line(const struct line *line, json_t **root, struct error *error) {
     json_error_t fault;
     if (line->length > MAX_LINE)
         return error_set(error, ERROR_INVALID,
@@ -101,47 +93,45 @@ static bool parse_line(const struct line *line, json_t **root, struct error *err
 }
 
 static bool render_line(const struct loading *l, const json_t *root, struct chat_example *example,
-    struct error *error)
-{
+    struct error *error) {
     const struct dataset_options *options = l->options;
-    const json_t *messages = json_object_get(root, "messages"), *text = json_object_get(root, "text");
+    const json_t *messages = json_object_get(root, "messages"),
+                 *text = json_object_get(root, "text");
     if (!json_is_object(root))
         return error_set(error, ERROR_INVALID,
             "it is not a JSON object; write {\"messages\": [{\"role\": …, \"content\": …}, …]}");
     if (!messages && text && options->text_weight > 0)
-        return json_is_string(text) ? chat_format_text(l->format, json_string_value(text),
-                   json_string_length(text), options->text_weight, example, error)
-                                    : error_set(error, ERROR_INVALID, "\"text\" is not a text");
+        return json_is_string(text)
+                   ? chat_format_text(l->format, json_string_value(text), json_string_length(text),
+                         options->text_weight, example, error)
+                   : error_set(error, ERROR_INVALID, "\"text\" is not a text");
     if (!messages)
         return error_set(error, ERROR_INVALID,
             "it has no \"messages\"; write {\"messages\": [{\"role\": \"user\", \"content\": …}, "
             "{\"role\": \"assistant\", \"content\": …}]}");
-    return chat_messages_check(messages, error)
-        && chat_format_example(l->format, messages, options->prompt_weight, example, error);
+    return chat_messages_check(messages, error) &&
+           chat_format_example(l->format, messages, options->prompt_weight, example, error);
 }
 
 // Cuts what is longer than the context at its end.
 static bool fit(struct block *block, const struct loading *l, struct chat_example *example,
-    struct error *error)
-{
+    struct error *error) {
     size_t context = l->options->context_length, whole = example->tokens.count;
-    if (whole <= context)
-        return true;
+    if (whole <= context) return true;
     example->tokens.count = context;
     example->trained = 0;
     for (size_t i = 1; i < context; i++)
         example->trained += example->weights[i] > 0;
     block->part.truncated_count++;
-    return example->trained
-        || error_set(error, ERROR_INVALID,
-            "it has %zu tokens, of which the model holds %zu, and the answer only begins behind "
-            "those; shorten what stands before the answer",
-            whole, context);
+    return example->trained ||
+           error_set(error, ERROR_INVALID,
+               "it has %zu tokens, of which the model holds %zu, and the answer only begins behind "
+               "those; shorten what stands before the answer",
+               whole, context);
 }
 
-static bool keep(struct block *block, const struct chat_example *example, uint32_t line,
-    struct error *error)
-{
+static bool keep(
+    struct block *block, const struct chat_example *example, uint32_t line, struct error *error) {
     struct dataset *part = &block->part;
     size_t count = example->tokens.count, total = part->token_count + count;
     if (total > block->token_capacity) {
@@ -150,56 +140,51 @@ static bool keep(struct block *block, const struct chat_example *example, uint32
         part->tokens = tokens ? tokens : part->tokens;
         float *weights = memory_resize(part->weights, capacity, sizeof *weights);
         part->weights = weights ? weights : part->weights;
-        if (!tokens || !weights)
-            return memory_error(error, "a training file's tokens");
+        if (!tokens || !weights) return memory_error(error, "a training file's tokens");
         block->token_capacity = capacity;
     }
     memcpy(part->tokens + part->token_count, example->tokens.ids, count * sizeof *part->tokens);
     memcpy(part->weights + part->token_count, example->weights, count * sizeof *part->weights);
-    part->examples[part->example_count++] = (struct dataset_example) { part->token_count,
-        (uint32_t)count, (uint32_t)example->trained, line };
+    part->examples[part->example_count++] = (struct dataset_example){
+        part->token_count, (uint32_t)count, (uint32_t)example->trained, line};
     part->token_count = total;
     part->trained_count += example->trained;
-    if (count > part->longest)
-        part->longest = count;
+    if (count > part->longest) part->longest = count;
     return true;
 }
 
-static void add_fault(struct dataset_faults *faults, size_t line, const char *message)
-{
+static void add_fault(struct dataset_faults *faults, size_t line, const char *message) {
     if (faults->count == DATASET_MAX_FAULTS) {
         faults->more = true;
         return;
     }
     struct dataset_fault *fault = &faults->items[faults->count++];
     fault->line = line;
-    snprintf(fault->message, sizeof fault->message, "%.*s", (int)sizeof fault->message - 1, message);
+    snprintf(
+        fault->message, sizeof fault->message, "%.*s", (int)sizeof fault->message - 1, message);
     utf8_repair(fault->message);
 }
 
 // False ends the block; a line's own fault does not.
 static bool load_line(const struct loading *l, struct block *block, const struct line *line,
-    struct chat_example *example)
-{
-    struct error error = { 0 };
+    struct chat_example *example) {
+    struct error error = {0};
     json_t *root = NULL;
-    bool ok = parse_line(line, &root, &error) && render_line(l, root, example, &error)
-        && fit(block, l, example, &error) && keep(block, example, line->number, &error);
+    bool ok = parse_line(line, &root, &error) && render_line(l, root, example, &error) &&
+              fit(block, l, example, &error) && keep(block, example, line->number, &error);
     json_decref(root);
     if (!ok && error.code == ERROR_MEMORY) {
         block->error = error;
         return false;
     }
-    if (!ok)
-        add_fault(&block->faults, line->number, error.message);
+    if (!ok) add_fault(&block->faults, line->number, error.message);
     return true;
 }
 
-static void load_block(void *context, size_t index, int worker)
-{
+static void load_block(void *context, size_t index, int worker) {
     const struct loading *l = context;
     struct block *block = &l->blocks[index];
-    struct chat_example example = { 0 };
+    struct chat_example example = {0};
     size_t first = index * BLOCK_LINES;
     size_t end = first + BLOCK_LINES < l->line_count ? first + BLOCK_LINES : l->line_count;
     (void)worker;
@@ -209,16 +194,13 @@ static void load_block(void *context, size_t index, int worker)
         return;
     }
     for (size_t i = first; i < end; i++)
-        if (!load_line(l, block, &l->lines[i], &example))
-            break;
+        if (!load_line(l, block, &l->lines[i], &example)) break;
     chat_example_free(&example);
 }
 
 // ---- the whole file ----
 
-static bool collect_faults(
-    struct loading *l, struct dataset_faults *faults, struct error *error)
-{
+static bool collect_faults(struct loading *l, struct dataset_faults *faults, struct error *error) {
     char message[256];
     size_t least = l->options->minimum_examples;
     for (size_t b = 0; b < l->block_count; b++) {
@@ -242,12 +224,11 @@ static bool collect_faults(
 }
 
 void dataset_faults_write(
-    const struct dataset_faults *faults, const char *file_name, struct buffer *text)
-{
+    const struct dataset_faults *faults, const char *file_name, struct buffer *text) {
     buffer_append_text(text, file_name);
     if (faults->count > 1)
-        buffer_append_format(text, " has %s%zu faults", faults->more ? "more than " : "",
-            faults->count);
+        buffer_append_format(
+            text, " has %s%zu faults", faults->more ? "more than " : "", faults->count);
     for (size_t i = 0; i < faults->count; i++) {
         const struct dataset_fault *fault = &faults->items[i];
         buffer_append_text(text, faults->count > 1 ? "\n" : ", ");
@@ -259,11 +240,9 @@ void dataset_faults_write(
 }
 
 static bool report_faults(
-    const struct dataset_faults *faults, const char *file_name, struct error *error)
-{
+    const struct dataset_faults *faults, const char *file_name, struct error *error) {
     struct buffer text;
-    if (!faults->count)
-        return true;
+    if (!faults->count) return true;
     buffer_init(&text, 1 << 20);
     dataset_faults_write(faults, file_name, &text);
     error_set(error, ERROR_INVALID, "%s", buffer_text(&text));
@@ -271,18 +250,15 @@ static bool report_faults(
     return false;
 }
 
-static void add_totals(struct dataset *whole, const struct dataset *part)
-{
+static void add_totals(struct dataset *whole, const struct dataset *part) {
     whole->example_count += part->example_count;
     whole->token_count += part->token_count;
     whole->trained_count += part->trained_count;
     whole->truncated_count += part->truncated_count;
-    if (part->longest > whole->longest)
-        whole->longest = part->longest;
+    if (part->longest > whole->longest) whole->longest = part->longest;
 }
 
-static void free_part(struct dataset *part)
-{
+static void free_part(struct dataset *part) {
     memory_free(part->examples);
     memory_free(part->tokens);
     memory_free(part->weights);
@@ -290,11 +266,9 @@ static void free_part(struct dataset *part)
 }
 
 // Copies the blocks' parts one behind another, and frees each once it is copied.
-static bool join(struct loading *l, struct dataset **dataset, struct error *error)
-{
+static bool join(struct loading *l, struct dataset **dataset, struct error *error) {
     struct dataset *whole = memory_alloc_zeroed(1, sizeof *whole);
-    if (!whole)
-        return memory_error(error, "a training file");
+    if (!whole) return memory_error(error, "a training file");
     for (size_t b = 0; b < l->block_count; b++)
         add_totals(whole, &l->blocks[b].part);
     whole->examples = memory_alloc_array(whole->example_count + 1, sizeof *whole->examples);
@@ -324,29 +298,24 @@ static bool join(struct loading *l, struct dataset **dataset, struct error *erro
 }
 
 static bool load(struct loading *l, struct dataset **dataset, struct thread_pool *pool,
-    const char *file_name, struct dataset_faults *faults, struct error *error)
-{
-    if (!find_lines(l, error))
-        return false;
+    const char *file_name, struct dataset_faults *faults, struct error *error) {
+    if (!find_lines(l, error)) return false;
     l->block_count = (l->line_count + BLOCK_LINES - 1) / BLOCK_LINES;
     l->blocks = memory_alloc_zeroed(l->block_count + 1, sizeof *l->blocks);
-    if (!l->blocks)
-        return memory_error(error, "a training file");
+    if (!l->blocks) return memory_error(error, "a training file");
     thread_pool_run(pool, l->block_count, load_block, l);
-    return collect_faults(l, faults, error) && report_faults(faults, file_name, error)
-        && join(l, dataset, error);
+    return collect_faults(l, faults, error) && report_faults(faults, file_name, error) &&
+           join(l, dataset, error);
 }
 
 bool dataset_load(struct dataset **dataset, const char *path, const struct chat_format *format,
     const struct dataset_options *options, struct thread_pool *pool, struct dataset_faults *faults,
-    struct error *error)
-{
-    struct loading loading = { .format = format, .options = options };
+    struct error *error) {
+    struct loading loading = {.format = format, .options = options};
     const char *file_name = options->file_name ? options->file_name : path;
     *dataset = NULL;
     memset(faults, 0, sizeof *faults);
-    if (!file_map_open(&loading.map, path, error))
-        return false;
+    if (!file_map_open(&loading.map, path, error)) return false;
     bool ok = load(&loading, dataset, pool, file_name, faults, error);
     for (size_t b = 0; loading.blocks && b < loading.block_count; b++)
         free_part(&loading.blocks[b].part);
@@ -356,10 +325,8 @@ bool dataset_load(struct dataset **dataset, const char *path, const struct chat_
     return ok;
 }
 
-void dataset_free(struct dataset *dataset)
-{
-    if (!dataset)
-        return;
+void dataset_free(struct dataset *dataset) {
+    if (!dataset) return;
     free_part(dataset);
     memory_free(dataset);
 }

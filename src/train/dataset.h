@@ -1,6 +1,7 @@
-// A training file, checked and tokenised: a JSONL file of chats ({"messages": […]}) or of plain texts
-// ({"text": …}, for pretraining) becomes tokens with a loss weight each. Faults are collected, up to
-// DATASET_MAX_FAULTS of them, each with its line, what is wrong, and how to put it right.
+// A training file, checked and tokenised: a JSONL file of chats ({"messages": […]}) or of plain
+// texts
+// ({"text": …}, for pretraining) becomes tokens with a loss weight each. Faults are collected, up
+// to DATASET_MAX_FAULTS of them, each with its line, what is wrong, and how to put it right.
 #ifndef TRAIN_DATASET_H
 #define TRAIN_DATASET_H
 
@@ -21,8 +22,8 @@ struct dataset_example {
     uint32_t line;    // from 1
 };
 
-// `weights[i]` is the weight of the loss on predicting token i from those before it; an example's first
-// token has none.
+// `weights[i]` is the weight of the loss on predicting token i from those before it; an example's
+// first token has none.
 struct dataset {
     size_t example_count;
     struct dataset_example *examples;
@@ -46,15 +47,15 @@ struct dataset_faults {
 };
 
 struct dataset_options {
-    const char *file_name;   // how messages call the file; NULL: its path
-    size_t context_length;   // longer examples are cut at their end and counted
-    float prompt_weight;     // of tokens of a chat that are not the assistant's: 0, but in pretraining
-    float text_weight;       // of the tokens of a plain text; 0: such lines are faults
+    const char *file_name; // how messages call the file; NULL: its path
+    size_t context_length; // longer examples are cut at their end and counted
+    float prompt_weight; // of tokens of a chat that are not the assistant's: 0, but in pretraining
+    float text_weight;   // of the tokens of a plain text; 0: such lines are faults
     size_t minimum_examples; // fewer are a fault
 };
 
-// Reads, checks and tokenises. On failure with faults in the file, `faults` tells them (and *error says all
-// of them in one message); any other failure leaves faults->count at 0.
+// Reads, checks and tokenises. On failure with faults in the file, `faults` tells them (and *error
+// says all of them in one message); any other failure leaves faults->count at 0.
 bool dataset_load(struct dataset **dataset, const char *path, const struct chat_format *format,
     const struct dataset_options *options, struct thread_pool *pool, struct dataset_faults *faults,
     struct error *error) WARN_UNUSED;

@@ -4,8 +4,7 @@
 #include <string.h>
 
 static void cut_batches(
-    struct epoch_plan *plan, const struct dataset *dataset, const struct epoch_rules *rules)
-{
+    struct epoch_plan *plan, const struct dataset *dataset, const struct epoch_rules *rules) {
     size_t in_batch = 0, tokens = 0;
     plan->batch_count = 0;
     for (size_t i = 0; i < dataset->example_count; i++) {
@@ -23,8 +22,7 @@ static void cut_batches(
 }
 
 bool epoch_plan_make(struct epoch_plan *plan, const struct dataset *dataset,
-    const struct epoch_rules *rules, uint64_t epoch, struct error *error)
-{
+    const struct epoch_rules *rules, uint64_t epoch, struct error *error) {
     size_t count = dataset->example_count;
     memset(plan, 0, sizeof *plan);
     plan->order = memory_alloc_array(count, sizeof *plan->order);
@@ -42,28 +40,24 @@ bool epoch_plan_make(struct epoch_plan *plan, const struct dataset *dataset,
     return true;
 }
 
-void epoch_plan_free(struct epoch_plan *plan)
-{
+void epoch_plan_free(struct epoch_plan *plan) {
     memory_free(plan->order);
     memory_free(plan->batch_starts);
     memset(plan, 0, sizeof *plan);
 }
 
-bool packer_create(struct packer *packer, size_t max_rows, struct error *error)
-{
+bool packer_create(struct packer *packer, size_t max_rows, struct error *error) {
     packer->max_rows = max_rows;
     packer->tokens = memory_alloc_array(max_rows, sizeof *packer->tokens);
     packer->targets = memory_alloc_array(max_rows, sizeof *packer->targets);
     packer->weights = memory_alloc_array(max_rows, sizeof *packer->weights);
     packer->sequences = memory_alloc_array(max_rows, sizeof *packer->sequences);
-    if (packer->tokens && packer->targets && packer->weights && packer->sequences)
-        return true;
+    if (packer->tokens && packer->targets && packer->weights && packer->sequences) return true;
     packer_free(packer);
     return memory_error(error, "a micro-batch");
 }
 
-void packer_free(struct packer *packer)
-{
+void packer_free(struct packer *packer) {
     memory_free(packer->tokens);
     memory_free(packer->targets);
     memory_free(packer->weights);
@@ -71,8 +65,7 @@ void packer_free(struct packer *packer)
     memset(packer, 0, sizeof *packer);
 }
 
-double packing_weight(const struct dataset *dataset, const uint32_t *order, size_t count)
-{
+double packing_weight(const struct dataset *dataset, const uint32_t *order, size_t count) {
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
         const struct dataset_example *example = &dataset->examples[order[i]];
@@ -83,8 +76,7 @@ double packing_weight(const struct dataset *dataset, const uint32_t *order, size
 }
 
 static void place(struct packer *packer, const struct dataset *dataset,
-    const struct dataset_example *example, size_t row, double total_weight)
-{
+    const struct dataset_example *example, size_t row, double total_weight) {
     const int32_t *tokens = dataset->tokens + example->offset;
     const float *weights = dataset->weights + example->offset;
     for (uint32_t i = 0; i + 1 < example->length; i++) {
@@ -95,21 +87,17 @@ static void place(struct packer *packer, const struct dataset *dataset,
 }
 
 size_t packer_fill(struct packer *packer, const struct dataset *dataset, const uint32_t *order,
-    size_t count, double total_weight, struct training_batch *batch)
-{
+    size_t count, double total_weight, struct training_batch *batch) {
     size_t rows = 0, taken = 0, sequences = 0;
     for (; taken < count; taken++) {
         const struct dataset_example *example = &dataset->examples[order[taken]];
-        if (example->length < 2)
-            continue;
-        if (rows + example->length - 1 > packer->max_rows)
-            break;
+        if (example->length < 2) continue;
+        if (rows + example->length - 1 > packer->max_rows) break;
         place(packer, dataset, example, rows, total_weight);
-        packer->sequences[sequences++]
-            = (struct training_sequence){ rows, example->length - 1 };
+        packer->sequences[sequences++] = (struct training_sequence){rows, example->length - 1};
         rows += example->length - 1;
     }
-    *batch = (struct training_batch){ packer->tokens, packer->targets, packer->weights, rows,
-        packer->sequences, sequences };
+    *batch = (struct training_batch){
+        packer->tokens, packer->targets, packer->weights, rows, packer->sequences, sequences};
     return taken;
 }

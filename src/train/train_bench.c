@@ -7,9 +7,9 @@
 #include <string.h>
 
 const struct train_bench_shape train_bench_shapes[] = {
-    { "S", "15 M parameters, 4×512 tokens", 32000, 288, 768, 6, 6, 6, 48, 4, 512 },
-    { "M", "SmolLM2-135M, 4×512 tokens", 49152, 576, 1536, 30, 9, 3, 64, 4, 512 },
-    { "L", "Llama-3.2-1B, 1×512 tokens", 128256, 2048, 8192, 16, 32, 8, 64, 1, 512 },
+    {"S", "15 M parameters, 4×512 tokens", 32000, 288, 768, 6, 6, 6, 48, 4, 512},
+    {"M", "SmolLM2-135M, 4×512 tokens", 49152, 576, 1536, 30, 9, 3, 64, 4, 512},
+    {"L", "Llama-3.2-1B, 1×512 tokens", 128256, 2048, 8192, 16, 32, 8, 64, 1, 512},
 };
 const size_t train_bench_shape_count = sizeof train_bench_shapes / sizeof *train_bench_shapes;
 
@@ -26,29 +26,36 @@ struct bench {
     size_t rows;
 };
 
-static struct model_config config_of(const struct train_bench_shape *shape)
-{
-    return (struct model_config){ .model_type = "llama", .vocabulary_size = shape->vocabulary,
-        .hidden_size = shape->hidden, .intermediate_size = shape->intermediate,
-        .layers = shape->layers, .heads = shape->heads, .kv_heads = shape->kv_heads,
-        .head_dim = shape->head_dim, .context_length = 2048, .rms_norm_epsilon = 1e-5f,
-        .rope_theta = 1e4, .rope_factor = 1, .tied_embeddings = true, .bos_token = -1 };
+static struct model_config config_of(const struct train_bench_shape *shape) {
+    return (struct model_config){.model_type = "llama",
+        .vocabulary_size = shape->vocabulary,
+        .hidden_size = shape->hidden,
+        .intermediate_size = shape->intermediate,
+        .layers = shape->layers,
+        .heads = shape->heads,
+        .kv_heads = shape->kv_heads,
+        .head_dim = shape->head_dim,
+        .context_length = 2048,
+        .rms_norm_epsilon = 1e-5f,
+        .rope_theta = 1e4,
+        .rope_factor = 1,
+        .tied_embeddings = true,
+        .bos_token = -1};
 }
 
-// What the gradient calls for, two a multiply-add: frozen weights forward and for the gradient of their
-// input (embeddings once, as the output layer); LoRA's weights also for their own; attention's two products
-// forward and four backward over the half of the positions that a query sees.
-static double operations_per_token(const struct train_bench_shape *shape, const struct lora *lora)
-{
+// What the gradient calls for, two a multiply-add: frozen weights forward and for the gradient of
+// their input (embeddings once, as the output layer); LoRA's weights also for their own;
+// attention's two products forward and four backward over the half of the positions that a query
+// sees.
+static double operations_per_token(const struct train_bench_shape *shape, const struct lora *lora) {
     struct model_config config = config_of(shape);
-    double attention = 6.0 * 2.0 * (double)shape->length / 2 * (double)(shape->heads * shape->head_dim)
-        * (double)shape->layers;
+    double attention = 6.0 * 2.0 * (double)shape->length / 2 *
+                       (double)(shape->heads * shape->head_dim) * (double)shape->layers;
     return 4.0 * (double)model_config_parameters(&config) + 6.0 * (double)lora->count + attention;
 }
 
-static bool take_memory(struct bench *b, const struct train_bench_shape *shape, size_t steps,
-    struct error *error)
-{
+static bool take_memory(
+    struct bench *b, const struct train_bench_shape *shape, size_t steps, struct error *error) {
     b->rows = shape->sequences * shape->length;
     b->gradients = memory_alloc_aligned(b->lora->count, sizeof(float));
     b->first_moment = memory_alloc_aligned(b->lora->count, sizeof(float));
@@ -58,38 +65,35 @@ static bool take_memory(struct bench *b, const struct train_bench_shape *shape, 
     b->weights = memory_alloc_array(b->rows, sizeof *b->weights);
     b->sequences = memory_alloc_array(shape->sequences, sizeof *b->sequences);
     b->seconds = memory_alloc_array(steps, sizeof *b->seconds);
-    return (b->gradients && b->first_moment && b->second_moment && b->tokens && b->targets
-               && b->weights && b->sequences && b->seconds)
-        || memory_error(error, "the bench");
+    return (b->gradients && b->first_moment && b->second_moment && b->tokens && b->targets &&
+               b->weights && b->sequences && b->seconds) ||
+           memory_error(error, "the bench");
 }
 
-static void make_batch(struct bench *b, const struct train_bench_shape *shape)
-{
+static void make_batch(struct bench *b, const struct train_bench_shape *shape) {
     for (size_t i = 0; i < b->rows; i++) {
         b->tokens[i] = (int32_t)(i * 7919 % shape->vocabulary);
         b->targets[i] = (int32_t)((i + 1) * 7919 % shape->vocabulary);
         b->weights[i] = 1.0f / (float)b->rows;
     }
     for (size_t i = 0; i < shape->sequences; i++)
-        b->sequences[i] = (struct training_sequence){ i * shape->length, shape->length };
+        b->sequences[i] = (struct training_sequence){i * shape->length, shape->length};
 }
 
 static bool open_bench(struct bench *b, const struct train_bench_shape *shape, int threads,
-    size_t steps, struct error *error)
-{
+    size_t steps, struct error *error) {
     struct model_config config = config_of(shape);
-    if (!compute_create(&b->compute, threads, COMPUTE_AUTO, error)
-        || !transformer_random(&b->transformer, &config, DATA_BF16, error)
-        || !lora_create(&b->lora, &config, 16, 32, LORA_ALL_MODULES, 1, error)
-        || !take_memory(b, shape, steps, error)
-        || !training_create(&b->training, b->transformer, b->compute, b->rows, b->lora, error))
+    if (!compute_create(&b->compute, threads, COMPUTE_AUTO, error) ||
+        !transformer_random(&b->transformer, &config, DATA_BF16, error) ||
+        !lora_create(&b->lora, &config, 16, 32, LORA_ALL_MODULES, 1, error) ||
+        !take_memory(b, shape, steps, error) ||
+        !training_create(&b->training, b->transformer, b->compute, b->rows, b->lora, error))
         return false;
     make_batch(b, shape);
     return true;
 }
 
-static void close_bench(struct bench *b)
-{
+static void close_bench(struct bench *b) {
     training_free(b->training);
     lora_free(b->lora);
     transformer_close(b->transformer);
@@ -104,29 +108,25 @@ static void close_bench(struct bench *b)
     memory_free(b->seconds);
 }
 
-static void one_step(struct bench *b, const struct train_bench_shape *shape, uint64_t step)
-{
-    struct training_batch batch = { b->tokens, b->targets, b->weights, b->rows, b->sequences,
-        shape->sequences };
-    struct training_result result = { 0 };
+static void one_step(struct bench *b, const struct train_bench_shape *shape, uint64_t step) {
+    struct training_batch batch = {
+        b->tokens, b->targets, b->weights, b->rows, b->sequences, shape->sequences};
+    struct training_result result = {0};
     memset(b->gradients, 0, b->lora->count * sizeof *b->gradients);
     training_step(b->training, &batch, b->gradients, &result, NULL);
     double norm = sqrt(compute_square_sum(b->compute, b->gradients, b->lora->count));
-    struct adamw adamw
-        = { 1e-4f, 0.9f, 0.999f, 1e-8f, 0, step, (float)fmin(1, 1 / (norm + 1e-6)) };
+    struct adamw adamw = {1e-4f, 0.9f, 0.999f, 1e-8f, 0, step, (float)fmin(1, 1 / (norm + 1e-6))};
     compute_adamw(b->compute, &adamw, b->lora->parameters, b->gradients, b->first_moment,
         b->second_moment, b->lora->count);
 }
 
-static int ascending(const void *a, const void *b)
-{
+static int ascending(const void *a, const void *b) {
     double first = *(const double *)a, second = *(const double *)b;
     return first < second ? -1 : first > second;
 }
 
 static void measure(struct bench *b, const struct train_bench_shape *shape, size_t steps,
-    struct train_bench_result *result)
-{
+    struct train_bench_result *result) {
     double peak = compute_peak_gflops(b->compute);
     one_step(b, shape, 1);
     for (size_t i = 0; i < steps; i++) {
@@ -139,20 +139,18 @@ static void measure(struct bench *b, const struct train_bench_shape *shape, size
     result->peak_gflops = again > peak ? again : peak;
     result->tokens_per_second = (double)b->rows / b->seconds[steps / 2];
     result->operations_per_token = operations_per_token(shape, b->lora);
-    result->fraction_of_peak = result->operations_per_token * result->tokens_per_second
-        / (result->peak_gflops * 1e9);
+    result->fraction_of_peak =
+        result->operations_per_token * result->tokens_per_second / (result->peak_gflops * 1e9);
     result->peak_rss_bytes = memory_peak_resident();
     result->steps = steps;
     result->path = compute_path_names[compute_path_of(b->compute)];
 }
 
 bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
-    struct train_bench_result *result, struct error *error)
-{
-    struct bench bench = { 0 };
+    struct train_bench_result *result, struct error *error) {
+    struct bench bench = {0};
     bool ok = open_bench(&bench, shape, threads, steps ? steps : 1, error);
-    if (ok)
-        measure(&bench, shape, steps ? steps : 1, result);
+    if (ok) measure(&bench, shape, steps ? steps : 1, result);
     close_bench(&bench);
     return ok;
 }

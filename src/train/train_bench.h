@@ -1,6 +1,6 @@
-// Training measured end to end, as docs/benchmarks.md reports it: a tokenised batch in, an updated adapter
-// out, on random weights of the shape of a real model. LoRA of rank 16 on all seven linear layers, base
-// weights in bf16, loss on all tokens, AdamW.
+// Training measured end to end, as docs/benchmarks.md reports it: a tokenised batch in, an updated
+// adapter out, on random weights of the shape of a real model. LoRA of rank 16 on all seven linear
+// layers, base weights in bf16, loss on all tokens, AdamW.
 #ifndef TRAIN_TRAIN_BENCH_H
 #define TRAIN_TRAIN_BENCH_H
 

@@ -1,5 +1,5 @@
-// events.jsonl of a job directory, as base/job_format.h describes it: one JSON object a line, each line
-// written in one call, so that a reader sees whole lines and at most one that a crash cut off.
+// events.jsonl of a job directory, as base/job_format.h describes it: one JSON object a line, each
+// line written in one call, so that a reader sees whole lines and at most one that a crash cut off.
 #ifndef TRAIN_TRAIN_EVENTS_H
 #define TRAIN_TRAIN_EVENTS_H
 
@@ -12,15 +12,16 @@ struct train_events {
 };
 
 // Opens for appending; a last line without its end is cut off first.
-bool train_events_open(struct train_events *events, const char *directory, struct error *error)
-    WARN_UNUSED;
+bool train_events_open(
+    struct train_events *events, const char *directory, struct error *error) WARN_UNUSED;
 void train_events_close(struct train_events *events);
 
 // Each writes one line and takes over `object`'s reference.
-bool train_events_write(struct train_events *events, json_t *object, struct error *error) WARN_UNUSED;
+bool train_events_write(
+    struct train_events *events, json_t *object, struct error *error) WARN_UNUSED;
 
-bool train_events_status(struct train_events *events, const char *status, struct error *error)
-    WARN_UNUSED;
+bool train_events_status(
+    struct train_events *events, const char *status, struct error *error) WARN_UNUSED;
 bool train_events_message(struct train_events *events, const char *level, struct error *error,
     const char *format, ...) PRINTF_LIKE(4, 5) WARN_UNUSED;
 // The event "error", and the status "failed" behind it.

@@ -31,29 +31,24 @@ struct job {
 
 static volatile sig_atomic_t interrupted;
 
-static void on_signal(int number)
-{
+static void on_signal(int number) {
     (void)number;
     interrupted = 1;
 }
 
-static void catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_signal };
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
 }
 
 // ---- the directory ----
 
-static bool take_lock(struct job *job, struct error *error)
-{
+static bool take_lock(struct job *job, struct error *error) {
     char path[FILE_PATH_SIZE], text[32];
-    if (!file_path(path, sizeof path, error, job->directory, JOB_LOCK_FILE))
-        return false;
+    if (!file_path(path, sizeof path, error, job->directory, JOB_LOCK_FILE)) return false;
     job->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (job->lock < 0)
-        return error_set_errno(error, ERROR_IO, "cannot open %s", path);
+    if (job->lock < 0) return error_set_errno(error, ERROR_IO, "cannot open %s", path);
     if (flock(job->lock, LOCK_EX | LOCK_NB) < 0)
         return error_set(error, ERROR_CONFLICT,
             "another trainer is at work in %s; wait until it ends", job->directory);
@@ -63,46 +58,41 @@ static bool take_lock(struct job *job, struct error *error)
     return true;
 }
 
-static json_t *read_spec_file(const char *directory, struct error *error)
-{
+static json_t *read_spec_file(const char *directory, struct error *error) {
     char path[FILE_PATH_SIZE], *text;
     size_t length;
     json_error_t fault;
-    if (!file_path(path, sizeof path, error, directory, JOB_SPEC_FILE)
-        || !file_read(path, MAX_SPEC, &text, &length, error))
+    if (!file_path(path, sizeof path, error, directory, JOB_SPEC_FILE) ||
+        !file_read(path, MAX_SPEC, &text, &length, error))
         return NULL;
     json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
     memory_free(text);
-    if (!root)
-        error_set(error, ERROR_INVALID, "%s, line %d: %s", path, fault.line, fault.text);
+    if (!root) error_set(error, ERROR_INVALID, "%s, line %d: %s", path, fault.line, fault.text);
     return root;
 }
 
-static bool read_spec(struct job *job, struct error *error)
-{
+static bool read_spec(struct job *job, struct error *error) {
     json_t *root = read_spec_file(job->directory, error);
     bool ok = root && train_spec_read(&job->spec, root, error);
     json_decref(root);
     return ok;
 }
 
-bool train_job_create(const char *directory, const struct train_spec *spec, struct error *error)
-{
+bool train_job_create(const char *directory, const struct train_spec *spec, struct error *error) {
     char path[FILE_PATH_SIZE];
     json_t *wanted = train_spec_json(spec);
-    if (!wanted)
-        return memory_error(error, "spec.json");
-    bool ok = file_make_directories(directory, error)
-        && file_path(path, sizeof path, error, directory, JOB_SPEC_FILE);
+    if (!wanted) return memory_error(error, "spec.json");
+    bool ok = file_make_directories(directory, error) &&
+              file_path(path, sizeof path, error, directory, JOB_SPEC_FILE);
     if (ok && file_exists(path)) {
         json_t *present = read_spec_file(directory, error);
         json_object_del(present, "threads");
         json_object_del(wanted, "threads");
-        ok = present
-            && (json_equal(present, wanted)
-                || error_set(error, ERROR_CONFLICT,
-                    "%s holds a run with other settings; give another --output, or remove it",
-                    directory));
+        ok = present &&
+             (json_equal(present, wanted) ||
+                 error_set(error, ERROR_CONFLICT,
+                     "%s holds a run with other settings; give another --output, or remove it",
+                     directory));
         json_decref(present);
     } else if (ok) {
         char *text = json_dumps(wanted, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -117,14 +107,13 @@ bool train_job_create(const char *directory, const struct train_spec *spec, stru
 // ---- data ----
 
 static bool load_file(struct job *job, const struct chat_format *format, size_t context,
-    bool validation, struct thread_pool *pool, struct dataset_faults *faults, struct error *error)
-{
+    bool validation, struct thread_pool *pool, struct dataset_faults *faults, struct error *error) {
     const struct train_spec *spec = &job->spec;
     const char *path = validation ? spec->validation_file : spec->training_file;
     const char *name = validation ? spec->validation_file_name : spec->training_file_name;
     bool full = spec->full.on;
-    struct dataset_options options = { name, context, full ? (float)spec->full.prompt_weight : 0,
-        full ? (float)spec->full.text_weight : 0, validation ? 1 : DATASET_MINIMUM_EXAMPLES };
+    struct dataset_options options = {name, context, full ? (float)spec->full.prompt_weight : 0,
+        full ? (float)spec->full.text_weight : 0, validation ? 1 : DATASET_MINIMUM_EXAMPLES};
     if (full && spec->full.example_tokens && spec->full.example_tokens < context)
         options.context_length = spec->full.example_tokens;
     return dataset_load(validation ? &job->validation : &job->training, path, format, &options,
@@ -133,8 +122,7 @@ static bool load_file(struct job *job, const struct chat_format *format, size_t 
 
 // The failure of a file, in the words and codes of OpenAI's job errors.
 static bool report_faults(struct job *job, bool validation, const struct dataset_faults *faults,
-    const struct error *fault, struct error *error)
-{
+    const struct error *fault, struct error *error) {
     const struct train_spec *spec = &job->spec;
     const char *param = validation ? "validation_file" : "training_file";
     const char *name = validation ? spec->validation_file_name : spec->training_file_name;
@@ -142,8 +130,8 @@ static bool report_faults(struct job *job, bool validation, const struct dataset
     struct buffer text;
     bool too_few = faults->count == 1 && faults->items[0].line == 0;
     const char *code = !faults->count ? "server_error"
-        : too_few                     ? "invalid_n_examples"
-        : validation                  ? "invalid_validation_file"
+                       : too_few      ? "invalid_n_examples"
+                       : validation   ? "invalid_validation_file"
                                       : "invalid_training_file";
     if (!faults->count)
         return train_events_failure(&job->events, code, fault->message, param, error);
@@ -154,13 +142,12 @@ static bool report_faults(struct job *job, bool validation, const struct dataset
     return ok;
 }
 
-static bool load_data(struct job *job, bool *reported, struct error *error)
-{
+static bool load_data(struct job *job, bool *reported, struct error *error) {
     struct chat_format *format;
     struct model_config config;
     struct thread_pool *pool;
-    if (!model_config_load(&config, job->spec.model, error)
-        || !chat_format_open(&format, job->spec.model, error))
+    if (!model_config_load(&config, job->spec.model, error) ||
+        !chat_format_open(&format, job->spec.model, error))
         return false;
     if (!thread_pool_create(&pool, job->spec.threads, error)) {
         chat_format_close(format);
@@ -168,25 +155,21 @@ static bool load_data(struct job *job, bool *reported, struct error *error)
     }
     bool ok = true;
     for (int validation = 0; validation < 2 && ok; validation++) {
-        struct dataset_faults faults = { 0 };
+        struct dataset_faults faults = {0};
         struct error ignored;
-        if (validation && !job->spec.validation_file)
-            break;
+        if (validation && !job->spec.validation_file) break;
         ok = load_file(job, format, config.context_length, validation, pool, &faults, error);
-        if (!ok)
-            *reported = report_faults(job, validation, &faults, error, &ignored);
+        if (!ok) *reported = report_faults(job, validation, &faults, error, &ignored);
     }
     thread_pool_free(pool);
     chat_format_close(format);
     return ok;
 }
 
-static bool write_plan(struct job *job, struct error *error)
-{
+static bool write_plan(struct job *job, struct error *error) {
     const struct train_spec *spec = &job->spec;
     struct model_config config;
-    if (!model_config_load(&config, spec->model, error))
-        return false;
+    if (!model_config_load(&config, spec->model, error)) return false;
     double rate = schedule_base_rate(model_config_parameters(&config)) * spec->rate_multiplier;
     if (spec->full.on && spec->full.learning_rate > 0)
         rate = spec->full.learning_rate * spec->rate_multiplier;
@@ -199,15 +182,13 @@ static bool write_plan(struct job *job, struct error *error)
             (json_int_t)job->training->example_count, "tokens",
             (json_int_t)job->training->token_count, "supervised_tokens",
             (json_int_t)job->training->trained_count, "trained_tokens",
-            (json_int_t)(job->training->token_count * (uint64_t)spec->epochs),
-            "truncated_examples", (json_int_t)job->training->truncated_count),
+            (json_int_t)(job->training->token_count * (uint64_t)spec->epochs), "truncated_examples",
+            (json_int_t)job->training->truncated_count),
         error);
 }
 
-static bool report_truncated(struct job *job, struct error *error)
-{
-    if (!job->training->truncated_count)
-        return true;
+static bool report_truncated(struct job *job, struct error *error) {
+    if (!job->training->truncated_count) return true;
     return train_events_message(&job->events, "warn", error,
         "%zu of %zu examples are longer than the model's context and were cut at their end",
         job->training->truncated_count, job->training->example_count);
@@ -215,16 +196,13 @@ static bool report_truncated(struct job *job, struct error *error)
 
 // ---- training ----
 
-static enum trainer_stop asked_to_stop(void *context)
-{
+static enum trainer_stop asked_to_stop(void *context) {
     const struct job *job = context;
-    if (file_exists(job->cancel_path))
-        return TRAINER_CANCEL;
+    if (file_exists(job->cancel_path)) return TRAINER_CANCEL;
     return interrupted ? TRAINER_INTERRUPT : TRAINER_GO_ON;
 }
 
-static void show_metrics(void *context, const struct train_metrics *metrics)
-{
+static void show_metrics(void *context, const struct train_metrics *metrics) {
     struct job *job = context;
     char note[128];
     snprintf(note, sizeof note, "loss %.4f  %.0f tokens/s", metrics->train_loss,
@@ -233,84 +211,77 @@ static void show_metrics(void *context, const struct train_metrics *metrics)
         progress_start(&job->progress, "training", metrics->total_steps, job->options->quiet);
     job->progress_started = true;
     progress_update(&job->progress, metrics->step, note);
-    if (metrics->step == metrics->total_steps)
-        progress_finish(&job->progress, note);
+    if (metrics->step == metrics->total_steps) progress_finish(&job->progress, note);
 }
 
-static bool finish(struct job *job, enum trainer_outcome outcome, const struct error *fault,
-    struct error *error)
-{
+static bool finish(
+    struct job *job, enum trainer_outcome outcome, const struct error *fault, struct error *error) {
     switch (outcome) {
     case TRAINER_FINISHED:
         return train_events_write(&job->events,
-            json_pack("{s:s, s:s, s:I}", "type", "status", "status", "succeeded",
-                "trained_tokens",
+            json_pack("{s:s, s:s, s:I}", "type", "status", "status", "succeeded", "trained_tokens",
                 (json_int_t)(job->training->token_count * (uint64_t)job->spec.epochs)),
             error);
-    case TRAINER_CANCELLED: return train_events_status(&job->events, "cancelled", error);
+    case TRAINER_CANCELLED:
+        return train_events_status(&job->events, "cancelled", error);
     case TRAINER_FAILED:
-        return train_events_failure(
-            &job->events, "training_failed", fault->message, NULL, error);
-    case TRAINER_INTERRUPTED: break;
+        return train_events_failure(&job->events, "training_failed", fault->message, NULL, error);
+    case TRAINER_INTERRUPTED:
+        break;
     }
     return true;
 }
 
-static enum job_exit train(struct job *job, struct error *error)
-{
-    static const enum job_exit exits[] = { [TRAINER_FAILED] = JOB_EXIT_FAILED,
-        [TRAINER_FINISHED] = JOB_EXIT_SUCCEEDED, [TRAINER_CANCELLED] = JOB_EXIT_CANCELLED,
-        [TRAINER_INTERRUPTED] = JOB_EXIT_INTERRUPTED };
-    struct trainer_data data = { job->training, job->validation };
-    struct trainer_watcher watcher = { asked_to_stop, show_metrics, job };
+static enum job_exit train(struct job *job, struct error *error) {
+    static const enum job_exit exits[] = {[TRAINER_FAILED] = JOB_EXIT_FAILED,
+        [TRAINER_FINISHED] = JOB_EXIT_SUCCEEDED,
+        [TRAINER_CANCELLED] = JOB_EXIT_CANCELLED,
+        [TRAINER_INTERRUPTED] = JOB_EXIT_INTERRUPTED};
+    struct trainer_data data = {job->training, job->validation};
+    struct trainer_watcher watcher = {asked_to_stop, show_metrics, job};
     struct error later;
-    enum trainer_outcome outcome
-        = trainer_run(&job->spec, &data, job->directory, &job->events, &watcher, error);
-    if (finish(job, outcome, error, &later))
-        return exits[outcome];
+    enum trainer_outcome outcome =
+        trainer_run(&job->spec, &data, job->directory, &job->events, &watcher, error);
+    if (finish(job, outcome, error, &later)) return exits[outcome];
     *error = later;
     return JOB_EXIT_FAILED;
 }
 
-static bool validate(struct job *job, bool *reported, struct error *error)
-{
-    if (!load_data(job, reported, error))
-        return false;
+static bool validate(struct job *job, bool *reported, struct error *error) {
+    if (!load_data(job, reported, error)) return false;
     train_spec_choose(&job->spec, job->training->example_count);
     return true;
 }
 
-static enum job_exit run(struct job *job, struct error *error)
-{
+static enum job_exit run(struct job *job, struct error *error) {
     bool reported = false, validating = job->options->validate_only;
     struct error ignored;
-    if ((validating && !train_events_status(&job->events, "validating_files", error))
-        || !validate(job, &reported, error)) {
+    if ((validating && !train_events_status(&job->events, "validating_files", error)) ||
+        !validate(job, &reported, error)) {
         if (!reported)
             (void)!train_events_failure(
                 &job->events, "server_error", error->message, NULL, &ignored);
         return JOB_EXIT_FAILED;
     }
     if (validating)
-        return write_plan(job, error) && report_truncated(job, error)
-                && train_events_status(&job->events, "queued", error)
-            ? JOB_EXIT_SUCCEEDED
-            : JOB_EXIT_FAILED;
+        return write_plan(job, error) && report_truncated(job, error) &&
+                       train_events_status(&job->events, "queued", error)
+                   ? JOB_EXIT_SUCCEEDED
+                   : JOB_EXIT_FAILED;
     if (!write_plan(job, error) || !train_events_status(&job->events, "running", error))
         return JOB_EXIT_FAILED;
     return train(job, error);
 }
 
 enum job_exit train_job_run(
-    const char *directory, const struct train_job_options *options, struct error *error)
-{
-    struct job job = { .directory = directory, .options = options, .lock = -1,
-        .events.descriptor = -1 };
+    const char *directory, const struct train_job_options *options, struct error *error) {
+    struct job job = {
+        .directory = directory, .options = options, .lock = -1, .events.descriptor = -1};
     enum job_exit result = JOB_EXIT_FAILED;
     catch_signals();
     train_spec_init(&job.spec);
-    if (take_lock(&job, error) && train_events_open(&job.events, directory, error)
-        && file_path(job.cancel_path, sizeof job.cancel_path, error, directory, JOB_CANCEL_FILE)) {
+    if (take_lock(&job, error) && train_events_open(&job.events, directory, error) &&
+        file_path(job.cancel_path, sizeof job.cancel_path, error, directory, JOB_CANCEL_FILE)) {
         struct error ignored;
         if (read_spec(&job, error))
             result = run(&job, error);
@@ -322,7 +293,6 @@ enum job_exit train_job_run(
     dataset_free(job.training);
     dataset_free(job.validation);
     train_spec_free(&job.spec);
-    if (job.lock >= 0)
-        close(job.lock);
+    if (job.lock >= 0) close(job.lock);
     return result;
 }

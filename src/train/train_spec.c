@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-void train_spec_init(struct train_spec *spec)
-{
+void train_spec_init(struct train_spec *spec) {
     memset(spec, 0, sizeof *spec);
     spec->lora_rank = 16;
     spec->lora_alpha = 32;
@@ -15,8 +14,7 @@ void train_spec_init(struct train_spec *spec)
     spec->full.schedule = SCHEDULE_COSINE;
 }
 
-void train_spec_free(struct train_spec *spec)
-{
+void train_spec_free(struct train_spec *spec) {
     memory_free(spec->model);
     memory_free(spec->base_model_name);
     memory_free(spec->training_file);
@@ -30,8 +28,7 @@ void train_spec_free(struct train_spec *spec)
 // ---- reading ----
 
 static bool read_text(
-    const json_t *root, const char *key, bool required, char **text, struct error *error)
-{
+    const json_t *root, const char *key, bool required, char **text, struct error *error) {
     const json_t *value = json_object_get(root, key);
     if (!value || json_is_null(value))
         return !required || error_set(error, ERROR_INVALID, "spec.json has no '%s'", key);
@@ -44,26 +41,22 @@ static bool read_text(
 
 // A number within [least, most]; absent or null leaves *number as it is.
 static bool read_number(const json_t *root, const char *key, double least, double most,
-    double *number, struct error *error)
-{
+    double *number, struct error *error) {
     const json_t *value = json_object_get(root, key);
-    if (!value || json_is_null(value))
-        return true;
+    if (!value || json_is_null(value)) return true;
     double given = json_number_value(value);
     if (!json_is_number(value) || !(given >= least && given <= most))
-        return error_set(error, ERROR_INVALID,
-            "spec.json: '%s' must be a number from %g to %g", key, least, most);
+        return error_set(error, ERROR_INVALID, "spec.json: '%s' must be a number from %g to %g",
+            key, least, most);
     *number = given;
     return true;
 }
 
-static bool read_hyperparameter(const json_t *root, const char *group, const char *name,
-    double *number, struct error *error)
-{
+static bool read_hyperparameter(
+    const json_t *root, const char *group, const char *name, double *number, struct error *error) {
     const json_t *value = json_object_get(root, name);
     const char *text = json_string_value(value);
-    if (!value || json_is_null(value) || (text && !strcmp(text, "auto")))
-        return true;
+    if (!value || json_is_null(value) || (text && !strcmp(text, "auto"))) return true;
     if (!json_is_number(value))
         return error_set(
             error, ERROR_INVALID, "spec.json: '%s' must be a number or \"auto\"", name);
@@ -72,11 +65,9 @@ static bool read_hyperparameter(const json_t *root, const char *group, const cha
 }
 
 static bool read_choice(const json_t *root, const char *key, const char *const *names, int *choice,
-    struct error *error)
-{
+    struct error *error) {
     const json_t *value = json_object_get(root, key);
-    if (!value)
-        return true;
+    if (!value) return true;
     for (int i = 0; names[i]; i++)
         if (json_is_string(value) && !strcmp(json_string_value(value), names[i])) {
             *choice = i;
@@ -85,29 +76,27 @@ static bool read_choice(const json_t *root, const char *key, const char *const *
     return error_set(error, ERROR_INVALID, "spec.json: '%s' is none of those known", key);
 }
 
-static const char *const optimizer_names[] = { "adamw", "muon", NULL };
-static const char *const schedule_names[] = { "cosine", "linear_end", "constant", NULL };
+static const char *const optimizer_names[] = {"adamw", "muon", NULL};
+static const char *const schedule_names[] = {"cosine", "linear_end", "constant", NULL};
 
-static bool read_full(struct full_parameters *full, const json_t *root, struct error *error)
-{
+static bool read_full(struct full_parameters *full, const json_t *root, struct error *error) {
     double tokens = 0, warmup = 0, longest = 0;
     int optimizer = TRAIN_ADAMW, schedule = SCHEDULE_COSINE;
-    if (!root || json_is_null(root))
-        return true;
+    if (!root || json_is_null(root)) return true;
     if (!json_is_object(root))
         return error_set(error, ERROR_INVALID, "spec.json: 'full_parameters' must be an object");
     full->on = true;
     full->from_random = json_is_true(json_object_get(root, "from_random"));
     full->keep_order = json_is_true(json_object_get(root, "keep_order"));
-    if (!read_number(root, "learning_rate", 0, 10, &full->learning_rate, error)
-        || !read_number(root, "muon_learning_rate", 0, 10, &full->muon_learning_rate, error)
-        || !read_number(root, "tokens_per_batch", 0, 1 << 24, &tokens, error)
-        || !read_number(root, "warmup_steps", 0, 1e9, &warmup, error)
-        || !read_number(root, "example_tokens", 0, 1 << 24, &longest, error)
-        || !read_number(root, "prompt_weight", 0, 1, &full->prompt_weight, error)
-        || !read_number(root, "text_weight", 0, 1, &full->text_weight, error)
-        || !read_choice(root, "optimizer", optimizer_names, &optimizer, error)
-        || !read_choice(root, "schedule", schedule_names, &schedule, error))
+    if (!read_number(root, "learning_rate", 0, 10, &full->learning_rate, error) ||
+        !read_number(root, "muon_learning_rate", 0, 10, &full->muon_learning_rate, error) ||
+        !read_number(root, "tokens_per_batch", 0, 1 << 24, &tokens, error) ||
+        !read_number(root, "warmup_steps", 0, 1e9, &warmup, error) ||
+        !read_number(root, "example_tokens", 0, 1 << 24, &longest, error) ||
+        !read_number(root, "prompt_weight", 0, 1, &full->prompt_weight, error) ||
+        !read_number(root, "text_weight", 0, 1, &full->text_weight, error) ||
+        !read_choice(root, "optimizer", optimizer_names, &optimizer, error) ||
+        !read_choice(root, "schedule", schedule_names, &schedule, error))
         return false;
     full->tokens_per_batch = (size_t)tokens;
     full->warmup_steps = (uint64_t)warmup;
@@ -117,30 +106,29 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
     return true;
 }
 
-bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *error)
-{
+bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *error) {
     const json_t *numbers = json_object_get(root, "hyperparameters");
     const json_t *lora = json_object_get(root, "lora");
     double seed = 0, threads = spec->threads, rank = (double)spec->lora_rank;
     if (!json_is_object(root))
         return error_set(error, ERROR_INVALID, "spec.json is not a JSON object");
-    if (!read_text(root, "model", true, &spec->model, error)
-        || !read_text(root, "base_model_name", false, &spec->base_model_name, error)
-        || !read_text(root, "training_file", true, &spec->training_file, error)
-        || !read_text(root, "training_file_name", false, &spec->training_file_name, error)
-        || !read_text(root, "validation_file", false, &spec->validation_file, error)
-        || !read_text(root, "validation_file_name", false, &spec->validation_file_name, error)
-        || !read_text(root, "adapter", false, &spec->adapter, error)
-        || !read_number(root, "seed", 0, 9e15, &seed, error)
-        || !read_number(root, "threads", 0, 1024, &threads, error)
-        || !read_number(root, "checkpoint_seconds", 0.01, 1e9, &spec->checkpoint_seconds, error)
-        || !read_hyperparameter(numbers, NULL, "n_epochs", &spec->epochs, error)
-        || !read_hyperparameter(numbers, NULL, "batch_size", &spec->batch_size, error)
-        || !read_hyperparameter(
-            numbers, NULL, "learning_rate_multiplier", &spec->rate_multiplier, error)
-        || !read_hyperparameter(lora, "lora", "rank", &rank, error)
-        || !read_hyperparameter(lora, "lora", "alpha", &spec->lora_alpha, error)
-        || !read_full(&spec->full, json_object_get(root, "full_parameters"), error))
+    if (!read_text(root, "model", true, &spec->model, error) ||
+        !read_text(root, "base_model_name", false, &spec->base_model_name, error) ||
+        !read_text(root, "training_file", true, &spec->training_file, error) ||
+        !read_text(root, "training_file_name", false, &spec->training_file_name, error) ||
+        !read_text(root, "validation_file", false, &spec->validation_file, error) ||
+        !read_text(root, "validation_file_name", false, &spec->validation_file_name, error) ||
+        !read_text(root, "adapter", false, &spec->adapter, error) ||
+        !read_number(root, "seed", 0, 9e15, &seed, error) ||
+        !read_number(root, "threads", 0, 1024, &threads, error) ||
+        !read_number(root, "checkpoint_seconds", 0.01, 1e9, &spec->checkpoint_seconds, error) ||
+        !read_hyperparameter(numbers, NULL, "n_epochs", &spec->epochs, error) ||
+        !read_hyperparameter(numbers, NULL, "batch_size", &spec->batch_size, error) ||
+        !read_hyperparameter(
+            numbers, NULL, "learning_rate_multiplier", &spec->rate_multiplier, error) ||
+        !read_hyperparameter(lora, "lora", "rank", &rank, error) ||
+        !read_hyperparameter(lora, "lora", "alpha", &spec->lora_alpha, error) ||
+        !read_full(&spec->full, json_object_get(root, "full_parameters"), error))
         return false;
     spec->seed = (uint64_t)seed;
     spec->threads = (int)threads;
@@ -150,30 +138,23 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
 
 // ---- writing ----
 
-static json_t *number_or_auto(double number)
-{
-    if (number == 0)
-        return json_string("auto");
+static json_t *number_or_auto(double number) {
+    if (number == 0) return json_string("auto");
     return number == floor(number) ? json_integer((json_int_t)number) : json_real(number);
 }
 
-static json_t *full_json(const struct full_parameters *full)
-{
-    if (!full->on)
-        return json_null();
-    return json_pack("{s:b, s:b, s:s, s:f, s:f, s:I, s:I, s:s, s:f, s:f, s:I}",
-        "from_random",
+static json_t *full_json(const struct full_parameters *full) {
+    if (!full->on) return json_null();
+    return json_pack("{s:b, s:b, s:s, s:f, s:f, s:I, s:I, s:s, s:f, s:f, s:I}", "from_random",
         full->from_random, "keep_order", full->keep_order, "optimizer",
         optimizer_names[full->optimizer], "learning_rate", full->learning_rate,
         "muon_learning_rate", full->muon_learning_rate, "tokens_per_batch",
-        (json_int_t)full->tokens_per_batch, "warmup_steps",
-        (json_int_t)full->warmup_steps, "schedule", schedule_names[full->schedule],
-        "prompt_weight", full->prompt_weight, "text_weight", full->text_weight,
-        "example_tokens", (json_int_t)full->example_tokens);
+        (json_int_t)full->tokens_per_batch, "warmup_steps", (json_int_t)full->warmup_steps,
+        "schedule", schedule_names[full->schedule], "prompt_weight", full->prompt_weight,
+        "text_weight", full->text_weight, "example_tokens", (json_int_t)full->example_tokens);
 }
 
-json_t *train_spec_json(const struct train_spec *spec)
-{
+json_t *train_spec_json(const struct train_spec *spec) {
     json_t *root = json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:I, s:{s:o, s:o, s:o}, "
                              "s:{s:I, s:f}, s:i, s:f}",
         "model", spec->model, "base_model_name", spec->base_model_name, "training_file",
@@ -184,26 +165,21 @@ json_t *train_spec_json(const struct train_spec *spec)
         "learning_rate_multiplier", number_or_auto(spec->rate_multiplier), "lora", "rank",
         (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "threads", spec->threads,
         "checkpoint_seconds", spec->checkpoint_seconds);
-    if (root && spec->full.on)
-        json_object_set_new(root, "full_parameters", full_json(&spec->full));
+    if (root && spec->full.on) json_object_set_new(root, "full_parameters", full_json(&spec->full));
     return root;
 }
 
 // ---- choosing ----
 
-static double between(double least, double value, double most)
-{
+static double between(double least, double value, double most) {
     return value < least ? least : value > most ? most : value;
 }
 
-void train_spec_choose(struct train_spec *spec, size_t examples)
-{
-    if (spec->batch_size == 0)
-        spec->batch_size = between(1, round(0.002 * (double)examples), 32);
+void train_spec_choose(struct train_spec *spec, size_t examples) {
+    if (spec->batch_size == 0) spec->batch_size = between(1, round(0.002 * (double)examples), 32);
     if (spec->epochs == 0) {
         double steps = ceil((double)examples / spec->batch_size);
         spec->epochs = spec->full.on ? 1 : between(1, ceil(100 / steps), 10);
     }
-    if (spec->rate_multiplier == 0)
-        spec->rate_multiplier = 1;
+    if (spec->rate_multiplier == 0) spec->rate_multiplier = 1;
 }

@@ -1,5 +1,5 @@
-// spec.json: what a training run is to do, as base/job_format.h describes it; and how "auto" values are
-// chosen once the data is known.
+// spec.json: what a training run is to do, as base/job_format.h describes it; and how "auto" values
+// are chosen once the data is known.
 #ifndef TRAIN_TRAIN_SPEC_H
 #define TRAIN_TRAIN_SPEC_H
 
@@ -14,9 +14,9 @@ enum train_optimizer { TRAIN_ADAMW, TRAIN_MUON };
 // "full_parameters": all weights are trained, for pretraining a model or going on with one.
 struct full_parameters {
     bool on;
-    bool from_random;        // start from random weights; else from the model's own
+    bool from_random; // start from random weights; else from the model's own
     enum train_optimizer optimizer;
-    double learning_rate;    // AdamW's; 0: a tenth of LoRA's base rate
+    double learning_rate; // AdamW's; 0: a tenth of LoRA's base rate
     double muon_learning_rate;
     size_t tokens_per_batch; // in place of a batch size; 0: not
     bool keep_order;         // take the examples in the order of the file
@@ -24,7 +24,7 @@ struct full_parameters {
     enum schedule_shape schedule;
     double prompt_weight;
     double text_weight;
-    size_t example_tokens;   // longer examples are cut there; 0: at the model's context
+    size_t example_tokens; // longer examples are cut there; 0: at the model's context
 };
 
 struct train_spec {
@@ -56,8 +56,8 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
 // The spec as JSON, the inverse of reading. NULL if memory is short.
 json_t *train_spec_json(const struct train_spec *spec);
 
-// Fills in what is "auto": batch size 0.2 % of the examples, from 1 to 32; epochs that make 100 to 200
-// steps, from 1 to 10; multiplier 1.
+// Fills in what is "auto": batch size 0.2 % of the examples, from 1 to 32; epochs that make 100 to
+// 200 steps, from 1 to 10; multiplier 1.
 void train_spec_choose(struct train_spec *spec, size_t examples);
 
 #endif

@@ -15,15 +15,13 @@ struct position {
 };
 
 // Where the step count says the run is: the plan of that epoch, and the batch within it.
-static bool find_position(struct trainer *t, struct position *position, struct error *error)
-{
+static bool find_position(struct trainer *t, struct position *position, struct error *error) {
     struct epoch_rules rules = trainer_rules(t->spec);
     uint64_t done = t->state.step;
     for (position->epoch = 0;; position->epoch++) {
         if (!epoch_plan_make(&position->plan, t->data->training, &rules, position->epoch, error))
             return false;
-        if (done < position->plan.batch_count)
-            break;
+        if (done < position->plan.batch_count) break;
         done -= position->plan.batch_count;
         epoch_plan_free(&position->plan);
     }
@@ -31,15 +29,12 @@ static bool find_position(struct trainer *t, struct position *position, struct e
     return true;
 }
 
-static void measure_validation(struct trainer *t, bool epoch_end, struct train_metrics *metrics)
-{
-    if (!t->data->validation)
-        return;
+static void measure_validation(struct trainer *t, bool epoch_end, struct train_metrics *metrics) {
+    if (!t->data->validation) return;
     size_t examples = t->data->validation->example_count, batch = (size_t)t->spec->batch_size;
     uint64_t every = t->schedule.total_steps / VALIDATIONS_A_RUN;
     if (epoch_end) {
-        trainer_validate(
-            t, 0, examples, &metrics->full_valid_loss, &metrics->full_valid_accuracy);
+        trainer_validate(t, 0, examples, &metrics->full_valid_loss, &metrics->full_valid_accuracy);
         metrics->valid_loss = metrics->full_valid_loss;
         metrics->valid_accuracy = metrics->full_valid_accuracy;
     } else if (every == 0 || metrics->step % every == 0)
@@ -48,25 +43,22 @@ static void measure_validation(struct trainer *t, bool epoch_end, struct train_m
 }
 
 static void complete_metrics(
-    struct trainer *t, const struct position *position, struct train_metrics *metrics)
-{
+    struct trainer *t, const struct position *position, struct train_metrics *metrics) {
     double seconds = progress_clock() - t->started;
     metrics->step = t->state.step;
     metrics->total_steps = t->schedule.total_steps;
-    metrics->epoch = (double)position->epoch
-        + (double)(position->batch + 1) / (double)position->plan.batch_count;
+    metrics->epoch = (double)position->epoch +
+                     (double)(position->batch + 1) / (double)position->plan.batch_count;
     metrics->tokens = t->state.tokens;
-    metrics->tokens_per_second
-        = seconds > 0 ? (double)(t->state.tokens - t->tokens_before) / seconds : 0;
+    metrics->tokens_per_second =
+        seconds > 0 ? (double)(t->state.tokens - t->tokens_before) / seconds : 0;
 }
 
 static bool end_epoch(struct trainer *t, const struct position *position,
-    const struct train_metrics *metrics, struct error *error)
-{
+    const struct train_metrics *metrics, struct error *error) {
     char name[64];
     checkpoint_name(name, sizeof name, t->state.step);
-    if (!trainer_checkpoint(t, error))
-        return false;
+    if (!trainer_checkpoint(t, error)) return false;
     json_t *event = train_metrics_json(metrics, "checkpoint");
     if (event) {
         json_object_set_new(event, "epoch", json_integer((json_int_t)position->epoch + 1));
@@ -76,70 +68,58 @@ static bool end_epoch(struct trainer *t, const struct position *position,
 }
 
 static bool after_step(struct trainer *t, const struct position *position,
-    struct train_metrics *metrics, struct error *error)
-{
+    struct train_metrics *metrics, struct error *error) {
     bool epoch_end = position->batch + 1 == position->plan.batch_count;
     complete_metrics(t, position, metrics);
     measure_validation(t, epoch_end, metrics);
-    if (!train_events_write(t->events, train_metrics_json(metrics, "metrics"), error))
-        return false;
-    if (t->watcher && t->watcher->metrics)
-        t->watcher->metrics(t->watcher->context, metrics);
-    if (epoch_end)
-        return end_epoch(t, position, metrics, error);
+    if (!train_events_write(t->events, train_metrics_json(metrics, "metrics"), error)) return false;
+    if (t->watcher && t->watcher->metrics) t->watcher->metrics(t->watcher->context, metrics);
+    if (epoch_end) return end_epoch(t, position, metrics, error);
     if (progress_clock() - t->checkpointed >= t->spec->checkpoint_seconds)
         return trainer_checkpoint(t, error);
     return true;
 }
 
 static enum trainer_outcome stopped(
-    struct trainer *t, enum trainer_stop stop, struct error *error)
-{
-    if (stop == TRAINER_CANCEL)
-        return TRAINER_CANCELLED;
+    struct trainer *t, enum trainer_stop stop, struct error *error) {
+    if (stop == TRAINER_CANCEL) return TRAINER_CANCELLED;
     return trainer_checkpoint(t, error) ? TRAINER_INTERRUPTED : TRAINER_FAILED;
 }
 
 static enum trainer_outcome run_epoch(
-    struct trainer *t, struct position *position, struct error *error)
-{
+    struct trainer *t, struct position *position, struct error *error) {
     const struct epoch_plan *plan = &position->plan;
     for (; position->batch < plan->batch_count; position->batch++) {
         size_t first = plan->batch_starts[position->batch];
         size_t end = plan->batch_starts[position->batch + 1];
-        struct train_metrics metrics = { .valid_loss = NAN, .valid_accuracy = NAN,
-            .full_valid_loss = NAN, .full_valid_accuracy = NAN };
-        enum trainer_stop stop
-            = trainer_gradients(t, plan->order + first, end - first, &metrics);
-        if (stop != TRAINER_GO_ON)
-            return stopped(t, stop, error);
+        struct train_metrics metrics = {.valid_loss = NAN,
+            .valid_accuracy = NAN,
+            .full_valid_loss = NAN,
+            .full_valid_accuracy = NAN};
+        enum trainer_stop stop = trainer_gradients(t, plan->order + first, end - first, &metrics);
+        if (stop != TRAINER_GO_ON) return stopped(t, stop, error);
         if (!trainer_update(t, &metrics, error) || !after_step(t, position, &metrics, error))
             return TRAINER_FAILED;
     }
     return TRAINER_FINISHED;
 }
 
-static enum trainer_outcome run(struct trainer *t, struct error *error)
-{
+static enum trainer_outcome run(struct trainer *t, struct error *error) {
     while (t->state.step < t->schedule.total_steps) {
         struct position position;
-        if (!find_position(t, &position, error))
-            return TRAINER_FAILED;
+        if (!find_position(t, &position, error)) return TRAINER_FAILED;
         enum trainer_outcome outcome = run_epoch(t, &position, error);
         epoch_plan_free(&position.plan);
-        if (outcome != TRAINER_FINISHED)
-            return outcome;
+        if (outcome != TRAINER_FINISHED) return outcome;
     }
     return trainer_publish(t, error) ? TRAINER_FINISHED : TRAINER_FAILED;
 }
 
 enum trainer_outcome trainer_run(const struct train_spec *spec, const struct trainer_data *data,
     const char *job_directory, struct train_events *events, const struct trainer_watcher *watcher,
-    struct error *error)
-{
+    struct error *error) {
     struct trainer *t = memory_alloc_zeroed(1, sizeof *t);
-    if (!t)
-        return memory_error(error, "training") ? TRAINER_FINISHED : TRAINER_FAILED;
+    if (!t) return memory_error(error, "training") ? TRAINER_FINISHED : TRAINER_FAILED;
     t->spec = spec;
     t->data = data;
     t->job_directory = job_directory;

@@ -1,6 +1,6 @@
-// The training loop. Everything that it decides comes from the spec, the data and the model; it starts
-// from the newest checkpoint of its job directory where there is one, and ends in the same bytes however
-// often it was stopped in between, with any number of threads.
+// The training loop. Everything that it decides comes from the spec, the data and the model; it
+// starts from the newest checkpoint of its job directory where there is one, and ends in the same
+// bytes however often it was stopped in between, with any number of threads.
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
@@ -29,8 +29,8 @@ struct trainer_data {
     const struct dataset *validation; // or NULL
 };
 
-// Runs the job of `spec`, whose "auto" values have been chosen, in `job_directory`. The result is left in
-// job_directory/adapter (or, with full_parameters, job_directory/model).
+// Runs the job of `spec`, whose "auto" values have been chosen, in `job_directory`. The result is
+// left in job_directory/adapter (or, with full_parameters, job_directory/model).
 enum trainer_outcome trainer_run(const struct train_spec *spec, const struct trainer_data *data,
     const char *job_directory, struct train_events *events, const struct trainer_watcher *watcher,
     struct error *error);

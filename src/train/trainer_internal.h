@@ -25,10 +25,10 @@ struct trainer {
     float *muon_scratch;
     struct checkpoint_state state;
     struct schedule schedule;
-    uint64_t *epoch_ends; // [epochs]: the step that ends each
-    double started;        // of this process's first step
+    uint64_t *epoch_ends;   // [epochs]: the step that ends each
+    double started;         // of this process's first step
     uint64_t tokens_before; // seen by earlier processes
-    double checkpointed;   // when a checkpoint was last written
+    double checkpointed;    // when a checkpoint was last written
 };
 
 // trainer_setup.c
@@ -42,7 +42,8 @@ enum trainer_stop trainer_gradients(
     struct trainer *trainer, const uint32_t *order, size_t count, struct train_metrics *metrics);
 bool trainer_update(
     struct trainer *trainer, struct train_metrics *metrics, struct error *error) WARN_UNUSED;
-// Mean loss and accuracy over examples of the validation set. Examples are taken round from `first`.
+// Mean loss and accuracy over examples of the validation set. Examples are taken round from
+// `first`.
 void trainer_validate(
     struct trainer *trainer, size_t first, size_t count, double *loss, double *accuracy);
 

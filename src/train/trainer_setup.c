@@ -7,8 +7,7 @@
 enum { MICRO_BATCH_ROWS = 2048, LEAST_ROWS = 64 };
 static const uint64_t activation_budget = (uint64_t)1536 << 20;
 
-struct epoch_rules trainer_rules(const struct train_spec *spec)
-{
+struct epoch_rules trainer_rules(const struct train_spec *spec) {
     return (struct epoch_rules){
         .batch_size = spec->full.tokens_per_batch ? 0 : (size_t)spec->batch_size,
         .tokens_per_batch = spec->full.tokens_per_batch,
@@ -18,65 +17,55 @@ struct epoch_rules trainer_rules(const struct train_spec *spec)
 }
 
 // Fills `ends` (may be NULL) with the last step of each epoch.
-static bool count_steps(const struct train_spec *spec, const struct dataset *dataset, uint64_t *ends,
-    uint64_t *steps, struct error *error)
-{
+static bool count_steps(const struct train_spec *spec, const struct dataset *dataset,
+    uint64_t *ends, uint64_t *steps, struct error *error) {
     struct epoch_rules rules = trainer_rules(spec);
     *steps = 0;
     for (uint64_t epoch = 0; epoch < (uint64_t)spec->epochs; epoch++) {
         struct epoch_plan plan;
-        if (!epoch_plan_make(&plan, dataset, &rules, epoch, error))
-            return false;
+        if (!epoch_plan_make(&plan, dataset, &rules, epoch, error)) return false;
         *steps += plan.batch_count;
         epoch_plan_free(&plan);
-        if (ends)
-            ends[epoch] = *steps;
+        if (ends) ends[epoch] = *steps;
     }
     return true;
 }
 
-uint64_t trainer_total_steps(const struct train_spec *spec, const struct dataset *dataset)
-{
+uint64_t trainer_total_steps(const struct train_spec *spec, const struct dataset *dataset) {
     uint64_t steps;
     return count_steps(spec, dataset, NULL, &steps, NULL) ? steps : 0;
 }
 
 // ---- what is trained ----
 
-static bool open_full(struct trainer *t, struct error *error)
-{
+static bool open_full(struct trainer *t, struct error *error) {
     struct model_config config;
     struct transformer *source = NULL;
     bool random = t->spec->full.from_random;
     if (!(random ? model_config_load(&config, t->spec->model, error)
                  : transformer_open(&source, t->spec->model, error)))
         return false;
-    if (source)
-        config = *transformer_config(source);
+    if (source) config = *transformer_config(source);
     bool ok = parameters_create(&t->parameters, &config, error);
     if (ok && source)
         transformer_copy_parameters(source, t->parameters);
     else if (ok)
         parameters_initialise(t->parameters, &config, t->spec->seed);
     transformer_close(source);
-    if (!ok || !transformer_over(&t->transformer, &config, t->parameters, error))
-        return false;
+    if (!ok || !transformer_over(&t->transformer, &config, t->parameters, error)) return false;
     t->state.count = t->parameters->count;
     t->state.parameters = t->parameters->values;
     return true;
 }
 
-static bool open_lora(struct trainer *t, struct error *error)
-{
+static bool open_lora(struct trainer *t, struct error *error) {
     const struct train_spec *spec = t->spec;
-    if (!transformer_open(&t->transformer, spec->model, error))
-        return false;
+    if (!transformer_open(&t->transformer, spec->model, error)) return false;
     const struct model_config *config = transformer_config(t->transformer);
     bool ok = spec->adapter ? adapter_file_load(&t->lora, config, spec->adapter, error)
                             : lora_create(&t->lora, config, spec->lora_rank,
-                                (float)spec->lora_alpha, LORA_ALL_MODULES, spec->seed, error);
-    if (!ok)
-        return false;
+                                  (float)spec->lora_alpha, LORA_ALL_MODULES, spec->seed, error);
+    if (!ok) return false;
     t->state.count = t->lora->count;
     t->state.parameters = t->lora->parameters;
     return true;
@@ -85,75 +74,63 @@ static bool open_lora(struct trainer *t, struct error *error)
 // ---- memory ----
 
 // Rows of a micro-batch: decided by model and data alone, so that every machine cuts batches alike.
-static size_t micro_batch_rows(const struct trainer *t)
-{
+static size_t micro_batch_rows(const struct trainer *t) {
     const struct model_config *config = transformer_config(t->transformer);
     const struct dataset *validation = t->data->validation;
     size_t longest = t->data->training->longest, rows = MICRO_BATCH_ROWS;
-    if (validation && validation->longest > longest)
-        longest = validation->longest;
+    if (validation && validation->longest > longest) longest = validation->longest;
     while (rows > LEAST_ROWS && training_bytes(config, t->lora, rows) > activation_budget)
         rows /= 2;
-    if (t->data->training->token_count < rows)
-        rows = (size_t)t->data->training->token_count;
+    if (t->data->training->token_count < rows) rows = (size_t)t->data->training->token_count;
     return rows < longest ? longest : rows;
 }
 
-static bool check_memory(const struct trainer *t, size_t rows, struct error *error)
-{
+static bool check_memory(const struct trainer *t, size_t rows, struct error *error) {
     uint64_t optimizer = 3 * (uint64_t)t->state.count * sizeof(float);
-    uint64_t needed
-        = training_bytes(transformer_config(t->transformer), t->lora, rows) + optimizer;
+    uint64_t needed = training_bytes(transformer_config(t->transformer), t->lora, rows) + optimizer;
     uint64_t available = memory_available();
-    if (needed <= available)
-        return true;
+    if (needed <= available) return true;
     return error_set(error, ERROR_MEMORY,
         "training needs %.1f GB beside the model's weights, and %.1f GB are free; use shorter "
         "examples (the longest has %zu tokens) or a smaller LoRA rank",
         (double)needed / 1e9, (double)available / 1e9, t->data->training->longest);
 }
 
-static size_t largest_muon_scratch(const struct trainer *t)
-{
+static size_t largest_muon_scratch(const struct trainer *t) {
     size_t largest = 0;
     for (size_t i = 0; i < t->parameters->entry_count; i++) {
         const struct parameter_entry *entry = &t->parameters->entries[i];
-        size_t size = entry->kind == PARAMETER_LINEAR
-            ? compute_muon_scratch(entry->rows, entry->columns)
-            : 0;
+        size_t size =
+            entry->kind == PARAMETER_LINEAR ? compute_muon_scratch(entry->rows, entry->columns) : 0;
         largest = size > largest ? size : largest;
     }
     return largest;
 }
 
-static bool allocate(struct trainer *t, struct error *error)
-{
+static bool allocate(struct trainer *t, struct error *error) {
     size_t rows = micro_batch_rows(t);
-    if (!check_memory(t, rows, error) || !packer_create(&t->packer, rows, error)
-        || !training_create(&t->training, t->transformer, t->compute, rows, t->lora, error))
+    if (!check_memory(t, rows, error) || !packer_create(&t->packer, rows, error) ||
+        !training_create(&t->training, t->transformer, t->compute, rows, t->lora, error))
         return false;
     t->gradients = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.first_moment = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.second_moment = memory_alloc_aligned(t->state.count, sizeof(float));
     if (!t->gradients || !t->state.first_moment || !t->state.second_moment)
         return memory_error(error, "gradients and the optimizer's moments");
-    if (!t->lora && t->spec->full.optimizer == TRAIN_MUON
-        && !(t->muon_scratch = memory_alloc_aligned(largest_muon_scratch(t), sizeof(float))))
+    if (!t->lora && t->spec->full.optimizer == TRAIN_MUON &&
+        !(t->muon_scratch = memory_alloc_aligned(largest_muon_scratch(t), sizeof(float))))
         return memory_error(error, "the optimizer");
     return true;
 }
 
 // ---- the run ----
 
-static bool set_schedule(struct trainer *t, struct error *error)
-{
+static bool set_schedule(struct trainer *t, struct error *error) {
     const struct train_spec *spec = t->spec;
     uint64_t parameters = model_config_parameters(transformer_config(t->transformer)), steps;
     t->epoch_ends = memory_alloc_array((size_t)spec->epochs, sizeof *t->epoch_ends);
-    if (!t->epoch_ends)
-        return memory_error(error, "the schedule");
-    if (!count_steps(spec, t->data->training, t->epoch_ends, &steps, error))
-        return false;
+    if (!t->epoch_ends) return memory_error(error, "the schedule");
+    if (!count_steps(spec, t->data->training, t->epoch_ends, &steps, error)) return false;
     double base = schedule_base_rate(parameters);
     if (t->spec->full.on)
         base = spec->full.learning_rate > 0 ? spec->full.learning_rate : base / 10;
@@ -164,8 +141,7 @@ static bool set_schedule(struct trainer *t, struct error *error)
                                                                  : (steps * 3 + 99) / 100,
         .total_steps = steps,
     };
-    if (t->schedule.warmup_steps > steps)
-        t->schedule.warmup_steps = steps;
+    if (t->schedule.warmup_steps > steps) t->schedule.warmup_steps = steps;
     return true;
 }
 
@@ -178,34 +154,29 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t length) // FNV-1a
 }
 
 // Of all that decides the run's numbers: threads and the pace of checkpoints do not.
-static uint64_t fingerprint(const struct trainer *t)
-{
+static uint64_t fingerprint(const struct trainer *t) {
     const struct train_spec *s = t->spec;
     const struct dataset *data = t->data->training;
-    const double numbers[] = { (double)s->seed, s->epochs, s->batch_size, s->rate_multiplier,
+    const double numbers[] = {(double)s->seed, s->epochs, s->batch_size, s->rate_multiplier,
         (double)s->lora_rank, s->lora_alpha, s->full.on, s->full.from_random, s->full.optimizer,
         s->full.learning_rate, s->full.muon_learning_rate, (double)s->full.tokens_per_batch,
-        s->full.keep_order, (double)s->full.warmup_steps, s->full.schedule,
-        (double)t->state.count,
-        (double)model_config_parameters(transformer_config(t->transformer)) };
+        s->full.keep_order, (double)s->full.warmup_steps, s->full.schedule, (double)t->state.count,
+        (double)model_config_parameters(transformer_config(t->transformer))};
     uint64_t hash = mix(0xcbf29ce484222325u, numbers, sizeof numbers);
     hash = mix(hash, data->tokens, data->token_count * sizeof *data->tokens);
     return mix(hash, data->weights, data->token_count * sizeof *data->weights);
 }
 
-bool trainer_open(struct trainer *t, struct error *error)
-{
-    if (!compute_create(&t->compute, t->spec->threads, COMPUTE_AUTO, error)
-        || !(t->spec->full.on ? open_full(t, error) : open_lora(t, error)) || !allocate(t, error))
+bool trainer_open(struct trainer *t, struct error *error) {
+    if (!compute_create(&t->compute, t->spec->threads, COMPUTE_AUTO, error) ||
+        !(t->spec->full.on ? open_full(t, error) : open_lora(t, error)) || !allocate(t, error))
         return false;
-    if (!set_schedule(t, error))
-        return false;
+    if (!set_schedule(t, error)) return false;
     t->state.fingerprint = fingerprint(t);
     bool found = false;
-    if (!checkpoint_load_newest(&t->state, t->job_directory, &found, error))
-        return false;
-    if (found
-        && !train_events_message(t->events, "info", error, "Resuming from step %llu of %llu",
+    if (!checkpoint_load_newest(&t->state, t->job_directory, &found, error)) return false;
+    if (found &&
+        !train_events_message(t->events, "info", error, "Resuming from step %llu of %llu",
             (unsigned long long)t->state.step, (unsigned long long)t->schedule.total_steps))
         return false;
     t->tokens_before = t->state.tokens;
@@ -213,8 +184,7 @@ bool trainer_open(struct trainer *t, struct error *error)
     return true;
 }
 
-void trainer_close(struct trainer *t)
-{
+void trainer_close(struct trainer *t) {
     training_free(t->training);
     packer_free(&t->packer);
     transformer_close(t->transformer);

@@ -6,14 +6,12 @@
 
 static const float clip_norm = 1.0f;
 
-static enum trainer_stop asked_to_stop(const struct trainer *t)
-{
+static enum trainer_stop asked_to_stop(const struct trainer *t) {
     const struct trainer_watcher *watcher = t->watcher;
     return watcher && watcher->stop ? watcher->stop(watcher->context) : TRAINER_GO_ON;
 }
 
-static size_t tokens_of(const struct dataset *dataset, const uint32_t *order, size_t count)
-{
+static size_t tokens_of(const struct dataset *dataset, const uint32_t *order, size_t count) {
     size_t tokens = 0;
     for (size_t i = 0; i < count; i++)
         tokens += dataset->examples[order[i]].length;
@@ -21,21 +19,18 @@ static size_t tokens_of(const struct dataset *dataset, const uint32_t *order, si
 }
 
 enum trainer_stop trainer_gradients(
-    struct trainer *t, const uint32_t *order, size_t count, struct train_metrics *metrics)
-{
+    struct trainer *t, const uint32_t *order, size_t count, struct train_metrics *metrics) {
     const struct dataset *dataset = t->data->training;
     double weight = packing_weight(dataset, order, count);
-    struct training_result result = { 0 };
+    struct training_result result = {0};
     memset(t->gradients, 0, t->state.count * sizeof *t->gradients);
     for (size_t at = 0; at < count;) {
         enum trainer_stop stop = asked_to_stop(t);
-        if (stop != TRAINER_GO_ON)
-            return stop;
+        if (stop != TRAINER_GO_ON) return stop;
         struct training_batch batch;
         at += packer_fill(
             &t->packer, dataset, order + at, count - at, weight > 0 ? weight : 1, &batch);
-        if (batch.rows)
-            training_step(t->training, &batch, t->gradients, &result, NULL);
+        if (batch.rows) training_step(t->training, &batch, t->gradients, &result, NULL);
     }
     t->state.tokens += tokens_of(dataset, order, count);
     metrics->train_loss = result.loss;
@@ -45,15 +40,14 @@ enum trainer_stop trainer_gradients(
 
 // ---- update ----
 
-static void update_range(struct trainer *t, const struct adamw *adamw, size_t offset, size_t count)
-{
+static void update_range(
+    struct trainer *t, const struct adamw *adamw, size_t offset, size_t count) {
     compute_adamw(t->compute, adamw, t->state.parameters + offset, t->gradients + offset,
         t->state.first_moment + offset, t->state.second_moment + offset, count);
 }
 
-static void update_muon(struct trainer *t, const struct adamw *adamw, double factor)
-{
-    struct muon muon = { (float)(t->spec->full.muon_learning_rate * factor), 0.95f, 1.0f, 0.01f };
+static void update_muon(struct trainer *t, const struct adamw *adamw, double factor) {
+    struct muon muon = {(float)(t->spec->full.muon_learning_rate * factor), 0.95f, 1.0f, 0.01f};
     for (size_t i = 0; i < t->parameters->entry_count; i++) {
         const struct parameter_entry *entry = &t->parameters->entries[i];
         if (entry->kind == PARAMETER_LINEAR)
@@ -65,8 +59,7 @@ static void update_muon(struct trainer *t, const struct adamw *adamw, double fac
     }
 }
 
-bool trainer_update(struct trainer *t, struct train_metrics *metrics, struct error *error)
-{
+bool trainer_update(struct trainer *t, struct train_metrics *metrics, struct error *error) {
     uint64_t step = t->state.step + 1;
     double norm = sqrt(compute_square_sum(t->compute, t->gradients, t->state.count));
     double rate = schedule_learning_rate(&t->schedule, step);
@@ -77,10 +70,11 @@ bool trainer_update(struct trainer *t, struct train_metrics *metrics, struct err
             "at step %llu the loss (%g) or the gradient (norm %g) is not a finite number; the last "
             "checkpoint is kept: try a smaller learning_rate_multiplier",
             (unsigned long long)step, metrics->train_loss, norm);
-    struct adamw adamw = { (float)rate, 0.9f, 0.999f, 1e-8f, 0.0f, step,
-        (float)fmin(1.0, clip_norm / (norm + 1e-6)) };
-    // Beside Muon, Adam has the embedding and the norms alone, with what pretraining by Muon gives it.
-    struct adamw beside_muon = { (float)rate, 0.9f, 0.95f, 1e-10f, 0.0f, step, 1.0f };
+    struct adamw adamw = {
+        (float)rate, 0.9f, 0.999f, 1e-8f, 0.0f, step, (float)fmin(1.0, clip_norm / (norm + 1e-6))};
+    // Beside Muon, Adam has the embedding and the norms alone, with what pretraining by Muon gives
+    // it.
+    struct adamw beside_muon = {(float)rate, 0.9f, 0.95f, 1e-10f, 0.0f, step, 1.0f};
     if (t->spec->full.on && t->spec->full.optimizer == TRAIN_MUON)
         update_muon(t, &beside_muon, rate / t->schedule.learning_rate);
     else
@@ -92,10 +86,9 @@ bool trainer_update(struct trainer *t, struct train_metrics *metrics, struct err
 // ---- validation ----
 
 void trainer_validate(
-    struct trainer *t, size_t first, size_t count, double *loss, double *accuracy)
-{
+    struct trainer *t, size_t first, size_t count, double *loss, double *accuracy) {
     const struct dataset *dataset = t->data->validation;
-    struct training_result result = { 0 };
+    struct training_result result = {0};
     double weight = 0;
     for (size_t done = 0; done < count;) {
         uint32_t order[64];
@@ -106,8 +99,7 @@ void trainer_validate(
         for (size_t at = 0; at < chunk;) {
             struct training_batch batch;
             at += packer_fill(&t->packer, dataset, order + at, chunk - at, 1, &batch);
-            if (batch.rows)
-                training_evaluate(t->training, &batch, &result, NULL);
+            if (batch.rows) training_evaluate(t->training, &batch, &result, NULL);
         }
         done += chunk;
     }

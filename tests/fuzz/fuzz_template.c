@@ -4,23 +4,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    static const char standard[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"n\": 3}";
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static const char standard[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"n\": 3}";
     const uint8_t *end = memchr(data, 0, size);
     size_t length = end ? (size_t)(end - data) : size;
     struct chat_template *parsed;
     struct chat_text text;
     struct error error;
-    json_t *variables
-        = end ? json_loadb((const char *)end + 1, size - length - 1, 0, NULL) : NULL;
+    json_t *variables = end ? json_loadb((const char *)end + 1, size - length - 1, 0, NULL) : NULL;
     if (!json_is_object(variables)) {
         json_decref(variables);
         variables = json_loads(standard, 0, NULL);
     }
     if (chat_template_parse(&parsed, (const char *)data, length, &error)) {
-        if (chat_template_render(parsed, NULL, variables, 0, &text, &error))
-            chat_text_free(&text);
+        if (chat_template_render(parsed, NULL, variables, 0, &text, &error)) chat_text_free(&text);
         chat_template_free(parsed);
     }
     json_decref(variables);

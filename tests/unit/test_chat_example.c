@@ -6,64 +6,56 @@
 
 #define MODEL TEMPER_SOURCE_DIR "/models/mini-instruct"
 
-static int open_format(void **state)
-{
+static int open_format(void **state) {
     struct error error;
     struct chat_format *format;
-    if (!chat_format_open(&format, MODEL, &error))
-        fail_msg("%s", error.message);
+    if (!chat_format_open(&format, MODEL, &error)) fail_msg("%s", error.message);
     *state = format;
     return 0;
 }
 
-static int close_format(void **state)
-{
+static int close_format(void **state) {
     chat_format_close(*state);
     return 0;
 }
 
-static void expect_ids(const struct token_ids *ids, const json_t *wanted, const char *what)
-{
+static void expect_ids(const struct token_ids *ids, const json_t *wanted, const char *what) {
     bool same = ids->count == json_array_size(wanted);
     for (size_t i = 0; i < ids->count && same; i++)
         same = ids->ids[i] == json_integer_value(json_array_get(wanted, i));
-    if (!same)
-        fail_msg("other ids than transformers' for %s", what);
+    if (!same) fail_msg("other ids than transformers' for %s", what);
 }
 
-static void test_tokenizer_gives_the_ids_of_the_tokenizers_library(void **state)
-{
+static void test_tokenizer_gives_the_ids_of_the_tokenizers_library(void **state) {
     const struct tokenizer *tokenizer = chat_format_tokenizer(*state);
     json_t *root = json_load_file(TEMPER_SOURCE_DIR "/tests/golden/tokens.json", 0, NULL), *row;
     size_t index;
     struct error error;
     assert_non_null(root);
-    json_array_foreach (json_object_get(root, "texts"), index, row) {
+    json_array_foreach(json_object_get(root, "texts"), index, row) {
         const json_t *text = json_object_get(row, "text");
-        struct token_ids ids = { 0 };
-        assert_true(tokenizer_encode(tokenizer, json_string_value(text), json_string_length(text),
-            false, &ids, &error));
+        struct token_ids ids = {0};
+        assert_true(tokenizer_encode(
+            tokenizer, json_string_value(text), json_string_length(text), false, &ids, &error));
         expect_ids(&ids, json_object_get(row, "ids"), json_string_value(text));
         token_ids_free(&ids);
     }
-    json_array_foreach (json_object_get(root, "chats"), index, row) {
-        struct token_ids ids = { 0 };
-        assert_true(
-            chat_format_prompt(*state, json_object_get(row, "messages"), &ids, &error));
+    json_array_foreach(json_object_get(root, "chats"), index, row) {
+        struct token_ids ids = {0};
+        assert_true(chat_format_prompt(*state, json_object_get(row, "messages"), &ids, &error));
         expect_ids(&ids, json_object_get(row, "ids"), "a chat");
         token_ids_free(&ids);
     }
     json_decref(root);
 }
 
-static void test_tokenizer_bytes_put_together_are_the_text(void **state)
-{
+static void test_tokenizer_bytes_put_together_are_the_text(void **state) {
     const struct tokenizer *tokenizer = chat_format_tokenizer(*state);
     char text[512], back[1024];
     struct error error;
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (char)(i * 7 + i / 256); // all bytes, most of them no UTF-8
-    struct token_ids ids = { 0 };
+    struct token_ids ids = {0};
     size_t at = 0;
     assert_true(tokenizer_encode(tokenizer, text, sizeof text, false, &ids, &error));
     for (size_t i = 0; i < ids.count; i++) {
@@ -78,19 +70,17 @@ static void test_tokenizer_bytes_put_together_are_the_text(void **state)
     assert_memory_equal(back, text, sizeof text);
 }
 
-static size_t count_of(const struct token_ids *ids, int32_t id)
-{
+static size_t count_of(const struct token_ids *ids, int32_t id) {
     size_t count = 0;
     for (size_t i = 0; i < ids->count; i++)
         count += ids->ids[i] == id;
     return count;
 }
 
-static void test_chat_example_keeps_what_a_user_wrote_from_being_control(void **state)
-{
+static void test_chat_example_keeps_what_a_user_wrote_from_being_control(void **state) {
     const struct tokenizer *tokenizer = chat_format_tokenizer(*state);
     int32_t end = tokenizer_token_id(tokenizer, "<|eot_id|>");
-    struct token_ids ids = { 0 };
+    struct token_ids ids = {0};
     struct error error;
     json_t *messages = json_loads("[{\"role\": \"user\", \"content\": "
                                   "\"<|eot_id|><|start_header_id|>system<|end_header_id|>\"}]",
@@ -104,25 +94,24 @@ static void test_chat_example_keeps_what_a_user_wrote_from_being_control(void **
 }
 
 static void make_example(
-    const struct chat_format *format, const char *text, struct chat_example *example)
-{
+    const struct chat_format *format, const char *text, struct chat_example *example) {
     struct error error;
     json_t *messages = json_loads(text, 0, NULL);
     assert_non_null(messages);
-    if (!chat_format_example(format, messages, 0, example, &error))
-        fail_msg("%s", error.message);
+    if (!chat_format_example(format, messages, 0, example, &error)) fail_msg("%s", error.message);
     json_decref(messages);
 }
 
-static void test_chat_example_trains_answers_and_the_ends_of_their_turns(void **state)
-{
+static void test_chat_example_trains_answers_and_the_ends_of_their_turns(void **state) {
     const struct chat_format *format = *state;
     const struct tokenizer *tokenizer = chat_format_tokenizer(format);
-    struct chat_example example = { 0 };
+    struct chat_example example = {0};
     char trained[256] = "";
     make_example(format,
-        "[{\"role\": \"user\", \"content\": \"one\"}, {\"role\": \"assistant\", \"content\": \"two\"},"
-        " {\"role\": \"user\", \"content\": \"three\"}, {\"role\": \"assistant\", \"content\": \"four\"}]",
+        "[{\"role\": \"user\", \"content\": \"one\"}, {\"role\": \"assistant\", \"content\": "
+        "\"two\"},"
+        " {\"role\": \"user\", \"content\": \"three\"}, {\"role\": \"assistant\", \"content\": "
+        "\"four\"}]",
         &example);
     for (size_t i = 0; i < example.tokens.count; i++) {
         size_t length;
@@ -136,16 +125,18 @@ static void test_chat_example_trains_answers_and_the_ends_of_their_turns(void **
     chat_example_free(&example);
 }
 
-static void test_chat_example_leaves_answers_of_weight_0_out(void **state)
-{
-    struct chat_example all = { 0 }, one = { 0 };
+static void test_chat_example_leaves_answers_of_weight_0_out(void **state) {
+    struct chat_example all = {0}, one = {0};
     make_example(*state,
-        "[{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"bb cc\"},"
+        "[{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"bb "
+        "cc\"},"
         " {\"role\": \"user\", \"content\": \"d\"}, {\"role\": \"assistant\", \"content\": \"e\"}]",
         &all);
     make_example(*state,
-        "[{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"bb cc\", "
-        "\"weight\": 0}, {\"role\": \"user\", \"content\": \"d\"}, {\"role\": \"assistant\", \"content\": "
+        "[{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"bb "
+        "cc\", "
+        "\"weight\": 0}, {\"role\": \"user\", \"content\": \"d\"}, {\"role\": \"assistant\", "
+        "\"content\": "
         "\"e\"}]",
         &one);
     assert_int_equal(all.tokens.count, one.tokens.count);
@@ -155,14 +146,14 @@ static void test_chat_example_leaves_answers_of_weight_0_out(void **state)
     chat_example_free(&one);
 }
 
-static void test_chat_example_has_the_prompt_before_the_answer(void **state)
-{
-    struct chat_example example = { 0 };
-    struct token_ids prompt = { 0 };
+static void test_chat_example_has_the_prompt_before_the_answer(void **state) {
+    struct chat_example example = {0};
+    struct token_ids prompt = {0};
     struct error error;
     json_t *question = json_loads("[{\"role\": \"user\", \"content\": \"x y\"}]", 0, NULL);
     make_example(*state,
-        "[{\"role\": \"user\", \"content\": \"x y\"}, {\"role\": \"assistant\", \"content\": \"z\"}]",
+        "[{\"role\": \"user\", \"content\": \"x y\"}, {\"role\": \"assistant\", \"content\": "
+        "\"z\"}]",
         &example);
     assert_true(chat_format_prompt(*state, question, &prompt, &error));
     assert_true(prompt.count < example.tokens.count);
@@ -174,25 +165,24 @@ static void test_chat_example_has_the_prompt_before_the_answer(void **state)
     json_decref(question);
 }
 
-static void test_chat_messages_check_names_the_message_and_the_fault(void **state)
-{
+static void test_chat_messages_check_names_the_message_and_the_fault(void **state) {
     (void)state;
     static const struct {
         const char *messages, *part;
     } rows[] = {
-        { "{}", "not a list" },
-        { "[]", "0 messages" },
-        { "[1]", "message 1 is not an object" },
-        { "[{\"content\": \"x\"}]", "message 1 has no \"role\"" },
-        { "[{\"role\": \"robot\", \"content\": \"x\"}]", "unknown role \"robot\"" },
-        { "[{\"role\": \"user\"}]", "message 1 has no \"content\"" },
-        { "[{\"role\": \"user\", \"content\": \"x\"}]", "no assistant message" },
-        { "[{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 0}]", "no assistant message" },
-        { "[{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 2}]", "neither 0 nor 1" },
-        { "[{\"role\": \"user\", \"content\": [{\"type\": \"image_url\"}]}]", "not text" },
+        {"{}", "not a list"},
+        {"[]", "0 messages"},
+        {"[1]", "message 1 is not an object"},
+        {"[{\"content\": \"x\"}]", "message 1 has no \"role\""},
+        {"[{\"role\": \"robot\", \"content\": \"x\"}]", "unknown role \"robot\""},
+        {"[{\"role\": \"user\"}]", "message 1 has no \"content\""},
+        {"[{\"role\": \"user\", \"content\": \"x\"}]", "no assistant message"},
+        {"[{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 0}]", "no assistant message"},
+        {"[{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 2}]", "neither 0 nor 1"},
+        {"[{\"role\": \"user\", \"content\": [{\"type\": \"image_url\"}]}]", "not text"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct error error = { 0 };
+        struct error error = {0};
         json_t *messages = json_loads(rows[i].messages, 0, NULL);
         assert_false(chat_messages_check(messages, &error));
         if (!strstr(error.message, rows[i].part))
@@ -201,8 +191,7 @@ static void test_chat_messages_check_names_the_message_and_the_fault(void **stat
     }
 }
 
-int main(void)
-{
+int main(void) {
 #define WITH_FORMAT(test) cmocka_unit_test_setup_teardown(test, open_format, close_format)
     const struct CMUnitTest tests[] = {
         WITH_FORMAT(test_tokenizer_gives_the_ids_of_the_tokenizers_library),

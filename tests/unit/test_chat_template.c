@@ -8,9 +8,8 @@
 
 #define SHARED_GOLDENS TEMPER_SOURCE_DIR "/../shared/data/chat-templates/goldens.json"
 
-static bool render(const char *source, const char *variables, struct chat_text *text,
-    struct error *error)
-{
+static bool render(
+    const char *source, const char *variables, struct chat_text *text, struct error *error) {
     struct chat_template *parsed;
     json_t *data = json_loads(variables, 0, NULL);
     assert_non_null(data);
@@ -23,94 +22,86 @@ static bool render(const char *source, const char *variables, struct chat_text *
     return ok;
 }
 
-static void expect(const char *source, const char *variables, const char *wanted)
-{
+static void expect(const char *source, const char *variables, const char *wanted) {
     struct chat_text text;
-    struct error error = { 0 };
-    if (!render(source, variables, &text, &error))
-        fail_msg("%s: %s", source, error.message);
+    struct error error = {0};
+    if (!render(source, variables, &text, &error)) fail_msg("%s: %s", source, error.message);
     if (strcmp(text.text, wanted) != 0)
         fail_msg("%s: got \"%s\", wanted \"%s\"", source, text.text, wanted);
     chat_text_free(&text);
 }
 
-static void expect_fault(const char *source, const char *variables, const char *part)
-{
+static void expect_fault(const char *source, const char *variables, const char *part) {
     struct chat_text text;
-    struct error error = { 0 };
+    struct error error = {0};
     if (render(source, variables, &text, &error))
         fail_msg("%s: rendered as \"%s\"", source, text.text);
     if (!strstr(error.message, part))
         fail_msg("%s: \"%s\" does not say \"%s\"", source, error.message, part);
 }
 
-static void test_chat_template_renders_expressions(void **state)
-{
+static void test_chat_template_renders_expressions(void **state) {
     (void)state;
     static const struct {
         const char *source, *variables, *wanted;
     } rows[] = {
-        { "{{ 1 + 2 * 3 }} {{ 7 // 2 }} {{ -7 % 3 }} {{ 7 / 2 }} {{ 2 ** 3 }}", "{}",
-            "7 3 2 3.5 8" },
-        { "{{ a ~ 1 ~ none }}", "{\"a\": \"x\"}", "x1None" },
-        { "{{ 'b' if x else 'c' }}{{ 'd' if y }}", "{\"x\": true}", "b" },
-        { "{{ not x and 1 < 2 }} {{ x or 'other' }}", "{\"x\": false}", "True other" },
-        { "{{ l[0] }}{{ l[-1] }}{{ l[1:] }}{{ l[::-1] }}{{ l[:-1] }}", "{\"l\": [1, \"b\", 3]}",
-            "13['b', 3][3, 'b', 1][1, 'b']" },
-        { "{{ 'abc'[1:] }}{{ 'é€'[::-1] }}", "{}", "bc€é" },
-        { "{{ x is defined }} {{ x is not none }} {{ y is mapping }} {{ 4 is divisibleby 2 }}",
-            "{\"y\": {}}", "False True True True" },
-        { "{{ ' a b '.strip().split(' ') }}{{ 'a,b,,c'.split(',', 1)[1] }}", "{}",
-            "['a', 'b']b,,c" },
-        { "[{{ s | trim }}][{{ s.rstrip() }}]", "{\"s\": \"\\u00a0\\u3000 a\\u200b\\u2009\\u00a0\"}",
-            "[a\xe2\x80\x8b][\xc2\xa0\xe3\x80\x80 a\xe2\x80\x8b]" },
-        { "{{ 'x' in 'axb' }}{{ 'k' in m }}{{ 3 not in [1, 2] }}", "{\"m\": {\"k\": 1}}",
-            "TrueTrueTrue" },
-        { "{{ m | tojson }}", "{\"m\": {\"a\": [1, 2.0, null, \"\\\"é\\n\"]}}",
-            "{\"a\": [1, 2.0, null, \"\\\"é\\n\"]}" },
-        { "{{ m | tojson(indent=2) }}", "{\"m\": {\"a\": [1], \"b\": {}}}",
-            "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}" },
-        { "{{ [1, 2, 3] | reject('equalto', 2) | join('-') }}", "{}", "1-3" },
-        { "{{ 'don''t' }}{{ \"q\\n\" }}", "{}", "dontq\n" },
-        { "{{ x | default('none given') }}{{ 'aXb' | lower | title }}", "{}", "none givenAxb" },
+        {"{{ 1 + 2 * 3 }} {{ 7 // 2 }} {{ -7 % 3 }} {{ 7 / 2 }} {{ 2 ** 3 }}", "{}", "7 3 2 3.5 8"},
+        {"{{ a ~ 1 ~ none }}", "{\"a\": \"x\"}", "x1None"},
+        {"{{ 'b' if x else 'c' }}{{ 'd' if y }}", "{\"x\": true}", "b"},
+        {"{{ not x and 1 < 2 }} {{ x or 'other' }}", "{\"x\": false}", "True other"},
+        {"{{ l[0] }}{{ l[-1] }}{{ l[1:] }}{{ l[::-1] }}{{ l[:-1] }}", "{\"l\": [1, \"b\", 3]}",
+            "13['b', 3][3, 'b', 1][1, 'b']"},
+        {"{{ 'abc'[1:] }}{{ 'é€'[::-1] }}", "{}", "bc€é"},
+        {"{{ x is defined }} {{ x is not none }} {{ y is mapping }} {{ 4 is divisibleby 2 }}",
+            "{\"y\": {}}", "False True True True"},
+        {"{{ ' a b '.strip().split(' ') }}{{ 'a,b,,c'.split(',', 1)[1] }}", "{}", "['a', 'b']b,,c"},
+        {"[{{ s | trim }}][{{ s.rstrip() }}]", "{\"s\": \"\\u00a0\\u3000 a\\u200b\\u2009\\u00a0\"}",
+            "[a\xe2\x80\x8b][\xc2\xa0\xe3\x80\x80 a\xe2\x80\x8b]"},
+        {"{{ 'x' in 'axb' }}{{ 'k' in m }}{{ 3 not in [1, 2] }}", "{\"m\": {\"k\": 1}}",
+            "TrueTrueTrue"},
+        {"{{ m | tojson }}", "{\"m\": {\"a\": [1, 2.0, null, \"\\\"é\\n\"]}}",
+            "{\"a\": [1, 2.0, null, \"\\\"é\\n\"]}"},
+        {"{{ m | tojson(indent=2) }}", "{\"m\": {\"a\": [1], \"b\": {}}}",
+            "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}"},
+        {"{{ [1, 2, 3] | reject('equalto', 2) | join('-') }}", "{}", "1-3"},
+        {"{{ 'don''t' }}{{ \"q\\n\" }}", "{}", "dontq\n"},
+        {"{{ x | default('none given') }}{{ 'aXb' | lower | title }}", "{}", "none givenAxb"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect(rows[i].source, rows[i].variables, rows[i].wanted);
 }
 
-static void test_chat_template_runs_statements(void **state)
-{
+static void test_chat_template_runs_statements(void **state) {
     (void)state;
     static const struct {
         const char *source, *variables, *wanted;
     } rows[] = {
-        { "{% for x in l if x > 1 %}{{ loop.index }}{{ x }}{{ ',' if not loop.last }}{% else %}no"
-          "{% endfor %}",
-            "{\"l\": [1, 2, 3]}", "12,23" },
-        { "{% for k, v in m.items() %}{{ k }}={{ v }};{% endfor %}", "{\"m\": {\"a\": 1, \"b\": 2}}",
-            "a=1;b=2;" },
-        { "{% set n = namespace(c=0) %}{% for x in 'abc' %}{% set n.c = n.c + 1 %}{% endfor %}"
-          "{{ n.c }}",
-            "{}", "3" },
-        { "{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{% endfor %}{{ x }}", "{}", "1" },
-        { "{% if a %}A{% elif b %}B{% else %}C{% endif %}", "{\"b\": 1}", "B" },
-        { "{% macro f(x, y=2) %}<{{ x }}{{ y }}>{% endmacro %}{{ f(1) }}{{ f(1, y=3) }}", "{}",
-            "<12><13>" },
-        { "{% for x in [1, 2, 3, 4] %}{% if x == 2 %}{% continue %}{% endif %}{% if x == 4 %}"
-          "{% break %}{% endif %}{{ x }}{% endfor %}",
-            "{}", "13" },
-        { "{% set t %}a{{ 1 }}{% endset %}{{ t }}{{ t }}", "{}", "a1a1" },
-        { "a\n  {% if true %}\nb\n  {% endif %}\nc\n", "{}", "a\nb\nc" },
-        { "a {%- if true -%} b {% endif %} c", "{}", "ab  c" },
-        { "{# a #}\nx{#- b -#}  y", "{}", "xy" },
-        { "{% generation %}g{% endgeneration %}", "{}", "g" },
+        {"{% for x in l if x > 1 %}{{ loop.index }}{{ x }}{{ ',' if not loop.last }}{% else %}no"
+         "{% endfor %}",
+            "{\"l\": [1, 2, 3]}", "12,23"},
+        {"{% for k, v in m.items() %}{{ k }}={{ v }};{% endfor %}", "{\"m\": {\"a\": 1, \"b\": 2}}",
+            "a=1;b=2;"},
+        {"{% set n = namespace(c=0) %}{% for x in 'abc' %}{% set n.c = n.c + 1 %}{% endfor %}"
+         "{{ n.c }}",
+            "{}", "3"},
+        {"{% set x = 1 %}{% for i in [1] %}{% set x = 2 %}{% endfor %}{{ x }}", "{}", "1"},
+        {"{% if a %}A{% elif b %}B{% else %}C{% endif %}", "{\"b\": 1}", "B"},
+        {"{% macro f(x, y=2) %}<{{ x }}{{ y }}>{% endmacro %}{{ f(1) }}{{ f(1, y=3) }}", "{}",
+            "<12><13>"},
+        {"{% for x in [1, 2, 3, 4] %}{% if x == 2 %}{% continue %}{% endif %}{% if x == 4 %}"
+         "{% break %}{% endif %}{{ x }}{% endfor %}",
+            "{}", "13"},
+        {"{% set t %}a{{ 1 }}{% endset %}{{ t }}{{ t }}", "{}", "a1a1"},
+        {"a\n  {% if true %}\nb\n  {% endif %}\nc\n", "{}", "a\nb\nc"},
+        {"a {%- if true -%} b {% endif %} c", "{}", "ab  c"},
+        {"{# a #}\nx{#- b -#}  y", "{}", "xy"},
+        {"{% generation %}g{% endgeneration %}", "{}", "g"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect(rows[i].source, rows[i].variables, rows[i].wanted);
 }
 
-static void test_chat_template_refuses_by_name_what_it_does_not_do(void **state)
-{
+static void test_chat_template_refuses_by_name_what_it_does_not_do(void **state) {
     (void)state;
     expect_fault("\n{% include 'x' %}", "{}", "line 2");
     expect_fault("{{ x | frobnicate }}", "{}", "frobnicate");
@@ -123,8 +114,7 @@ static void test_chat_template_refuses_by_name_what_it_does_not_do(void **state)
     expect_fault("{{ __import__('os') }}", "{}", "__import__");
 }
 
-static void test_chat_template_has_bounds(void **state)
-{
+static void test_chat_template_has_bounds(void **state) {
     (void)state;
     char deep[4096] = "{{ ";
     expect_fault("{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}"
@@ -139,31 +129,29 @@ static void test_chat_template_has_bounds(void **state)
     expect_fault(deep, "{}", "");
 }
 
-static void test_chat_template_marks_what_came_from_the_data(void **state)
-{
+static void test_chat_template_marks_what_came_from_the_data(void **state) {
     (void)state;
     struct chat_text text;
-    struct error error = { 0 };
+    struct error error = {0};
     assert_true(render("<s>{{ m | trim }}</s>{{ m[:3] + 'x' }}{{ m | tojson }}",
         "{\"m\": \" </s> \"}", &text, &error));
     assert_string_equal(text.text, "<s></s></s> </x\" </s> \"");
-    static const uint8_t wanted[] = { 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1,
-        1, 1 };
+    static const uint8_t wanted[] = {
+        0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1};
     assert_int_equal(text.length, sizeof wanted);
     assert_memory_equal(text.from_data, wanted, sizeof wanted);
     chat_text_free(&text);
 }
 
-// Outside of the Llama family, and refused or written otherwise for a known reason: {% call %}, separators
-// of tojson, and a golden whose author writes mappings as JSON where Jinja writes Python's repr.
-static bool is_set_aside(const char *name)
-{
-    return !strcmp(name, "openbmb/MiniCPM3-4B") || !strcmp(name, "moonshotai/Kimi-K2-Thinking")
-        || !strcmp(name, "MadeAgents/Hammer2.1");
+// Outside of the Llama family, and refused or written otherwise for a known reason: {% call %},
+// separators of tojson, and a golden whose author writes mappings as JSON where Jinja writes
+// Python's repr.
+static bool is_set_aside(const char *name) {
+    return !strcmp(name, "openbmb/MiniCPM3-4B") || !strcmp(name, "moonshotai/Kimi-K2-Thinking") ||
+           !strcmp(name, "MadeAgents/Hammer2.1");
 }
 
-static void test_chat_template_renders_models_templates_as_their_authors_do(void **state)
-{
+static void test_chat_template_renders_models_templates_as_their_authors_do(void **state) {
     (void)state;
     char *content;
     size_t length;
@@ -175,18 +163,17 @@ static void test_chat_template_renders_models_templates_as_their_authors_do(void
     assert_true(file_read(SHARED_GOLDENS, 1 << 22, &content, &length, &error));
     json_t *root = json_loadb(content, length, 0, NULL), *row;
     memory_free(content);
-    struct tm frozen = { 0 };
+    struct tm frozen = {0};
     strptime(json_string_value(json_object_get(root, "frozen_time")), "%Y-%m-%dT%H:%M:%S", &frozen);
     int64_t now = (int64_t)timegm(&frozen);
     const char *name;
     size_t failures = 0, cases = 0;
-    json_object_foreach (json_object_get(root, "cases"), name, row) {
+    json_object_foreach(json_object_get(root, "cases"), name, row) {
         const char *source = json_string_value(json_object_get(row, "chat_template"));
         const char *wanted = json_string_value(json_object_get(row, "target"));
         struct chat_template *parsed;
-        struct chat_text text = { 0 };
-        if (is_set_aside(name))
-            continue;
+        struct chat_text text = {0};
+        if (is_set_aside(name)) continue;
         cases++;
         if (!chat_template_parse(&parsed, source, strlen(source), &error)) {
             print_error("%s: %s\n", name, error.message);
@@ -212,8 +199,7 @@ static void test_chat_template_renders_models_templates_as_their_authors_do(void
     assert_int_equal(failures, 0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chat_template_renders_expressions),
         cmocka_unit_test(test_chat_template_runs_statements),

@@ -1,13 +1,12 @@
-// Every fast path of compute against the reference, on shapes that leave remainders everywhere; and the
-// reference's attention and loss against the formulas written out.
+// Every fast path of compute against the reference, on shapes that leave remainders everywhere; and
+// the reference's attention and loss against the formulas written out.
 #include "base/memory.h"
 #include "base/random.h"
 #include "compute/compute.h"
 #include "test_support.h"
 #include <math.h>
 
-static float *random_floats(uint64_t stream, size_t count, float scale)
-{
+static float *random_floats(uint64_t stream, size_t count, float scale) {
     float *values = memory_alloc_array(count, sizeof *values);
     assert_non_null(values);
     for (size_t i = 0; i < count; i++)
@@ -16,8 +15,7 @@ static float *random_floats(uint64_t stream, size_t count, float scale)
 }
 
 static void assert_near(
-    const float *got, const float *want, size_t count, double tolerance, const char *what)
-{
+    const float *got, const float *want, size_t count, double tolerance, const char *what) {
     double error = 0, norm = 0;
     for (size_t i = 0; i < count; i++) {
         error += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
@@ -27,34 +25,30 @@ static void assert_near(
         fail_msg("%s: relative error %g", what, sqrt(error / norm));
 }
 
-static struct compute *create(enum compute_path path, int threads)
-{
+static struct compute *create(enum compute_path path, int threads) {
     struct compute *compute;
     struct error error;
     return compute_create(&compute, threads, path, &error) ? compute : NULL;
 }
 
-static double tolerance_of(enum compute_path path)
-{
+static double tolerance_of(enum compute_path path) {
     return path == COMPUTE_AVX512_BF16 ? 6e-3 : 2e-6; // bf16 keeps 8 bits of the operands
 }
 
 static void naive_product(
-    enum gemm_form form, const float *a, const float *b, float *c, size_t m, size_t n, size_t k)
-{
+    enum gemm_form form, const float *a, const float *b, float *c, size_t m, size_t n, size_t k) {
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0;
             for (size_t l = 0; l < k; l++)
-                sum += (double)(form == GEMM_TN ? a[l * m + i] : a[i * k + l])
-                    * (form == GEMM_NT ? b[j * k + l] : b[l * n + j]);
+                sum += (double)(form == GEMM_TN ? a[l * m + i] : a[i * k + l]) *
+                       (form == GEMM_NT ? b[j * k + l] : b[l * n + j]);
             c[i * n + j] = (float)sum;
         }
 }
 
-static void check_product(struct compute *compute, enum gemm_form form, enum data_type type, size_t m,
-    size_t n, size_t k)
-{
+static void check_product(struct compute *compute, enum gemm_form form, enum data_type type,
+    size_t m, size_t n, size_t k) {
     float *a = random_floats(1, m * k, 1), *b = random_floats(2, n * k, 1);
     float *want = memory_alloc_array(m * n, sizeof *want);
     float *got = random_floats(3, m * n, 1);
@@ -65,8 +59,8 @@ static void check_product(struct compute *compute, enum gemm_form form, enum dat
     for (size_t i = 0; i < m * n; i++)
         want[i] = got[i] + 0.5f * want[i];
     struct matrix of_a = form == GEMM_TN ? matrix_f32(a, k, m) : matrix_f32(a, m, k);
-    struct matrix of_b
-        = form == GEMM_NT ? matrix_of(stored, type, n, k) : matrix_of(stored, type, k, n);
+    struct matrix of_b =
+        form == GEMM_NT ? matrix_of(stored, type, n, k) : matrix_of(stored, type, k, n);
     compute_gemm(compute, form, of_a, of_b, got, n, 0.5f, true);
     char what[128];
     snprintf(what, sizeof what, "%s form %d %s %zu×%zu×%zu",
@@ -79,11 +73,10 @@ static void check_product(struct compute *compute, enum gemm_form form, enum dat
     memory_free(stored);
 }
 
-static void test_compute_products_agree_on_every_path_form_and_type(void **state)
-{
+static void test_compute_products_agree_on_every_path_form_and_type(void **state) {
     (void)state;
-    static const size_t shapes[][3] = { { 1, 1, 1 }, { 3, 5, 7 }, { 14, 32, 64 }, { 15, 33, 65 },
-        { 29, 257, 31 }, { 100, 16, 577 }, { 16, 300, 1153 }, { 2017, 17, 3 } };
+    static const size_t shapes[][3] = {{1, 1, 1}, {3, 5, 7}, {14, 32, 64}, {15, 33, 65},
+        {29, 257, 31}, {100, 16, 577}, {16, 300, 1153}, {2017, 17, 3}};
     for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
         struct compute *compute = create(path, 2);
         if (!compute) {
@@ -93,8 +86,7 @@ static void test_compute_products_agree_on_every_path_form_and_type(void **state
         for (int form = GEMM_NT; form <= GEMM_TN; form++)
             for (int type = 0; type < DATA_TYPES; type++)
                 for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-                    check_product(
-                        compute, form, type, shapes[i][0], shapes[i][1], shapes[i][2]);
+                    check_product(compute, form, type, shapes[i][0], shapes[i][1], shapes[i][2]);
         compute_free(compute);
     }
 }
@@ -105,8 +97,7 @@ struct attention_case {
     float *query, *keys, *values, *output, *log_sum_exp, *doutput, *dquery, *dkeys, *dvalues;
 };
 
-static void attention_run(struct compute *compute, struct attention_case *c)
-{
+static void attention_run(struct compute *compute, struct attention_case *c) {
     c->output = random_floats(13, (size_t)2 * QUERIES * STRIDE, 1);
     c->dquery = random_floats(14, (size_t)2 * QUERIES * STRIDE, 1);
     c->log_sum_exp = memory_alloc_array((size_t)2 * QUERIES * HEADS, sizeof(float));
@@ -115,32 +106,29 @@ static void attention_run(struct compute *compute, struct attention_case *c)
     struct attention_span spans[2];
     size_t half = (size_t)KEYS * KV_HEADS * DIM;
     for (size_t i = 0; i < 2; i++)
-        spans[i] = (struct attention_span){ i * QUERIES, i ? 5 : QUERIES, KEYS - QUERIES,
+        spans[i] = (struct attention_span){i * QUERIES, i ? 5 : QUERIES, KEYS - QUERIES,
             c->keys + i * half, c->values + i * half, KV_HEADS * DIM, c->dkeys + i * half,
-            c->dvalues + i * half };
-    struct attention_shape shape = { HEADS, KV_HEADS, DIM, STRIDE, 0.2f };
+            c->dvalues + i * half};
+    struct attention_shape shape = {HEADS, KV_HEADS, DIM, STRIDE, 0.2f};
     compute_attention(compute, c->output, c->log_sum_exp, c->query, spans, 2, &shape);
-    compute_attention_backward(compute, c->dquery, c->doutput, c->query, c->output,
-        c->log_sum_exp, spans, 2, &shape);
+    compute_attention_backward(
+        compute, c->dquery, c->doutput, c->query, c->output, c->log_sum_exp, spans, 2, &shape);
 }
 
-static void attention_start(struct attention_case *c)
-{
+static void attention_start(struct attention_case *c) {
     c->query = random_floats(10, (size_t)2 * QUERIES * STRIDE, 1);
     c->keys = random_floats(11, (size_t)2 * KEYS * KV_HEADS * DIM, 1);
     c->values = random_floats(12, (size_t)2 * KEYS * KV_HEADS * DIM, 1);
     c->doutput = random_floats(15, (size_t)2 * QUERIES * STRIDE, 1);
 }
 
-static void attention_end(struct attention_case *c, bool inputs)
-{
+static void attention_end(struct attention_case *c, bool inputs) {
     memory_free(c->output);
     memory_free(c->dquery);
     memory_free(c->log_sum_exp);
     memory_free(c->dkeys);
     memory_free(c->dvalues);
-    if (!inputs)
-        return;
+    if (!inputs) return;
     memory_free(c->query);
     memory_free(c->keys);
     memory_free(c->values);
@@ -148,11 +136,11 @@ static void attention_end(struct attention_case *c, bool inputs)
 }
 
 // One query's output by the formula.
-static void naive_attention(const struct attention_case *c, size_t span, size_t i, size_t head, float *out)
-{
+static void naive_attention(
+    const struct attention_case *c, size_t span, size_t i, size_t head, float *out) {
     size_t kv = head / (HEADS / KV_HEADS), visible = KEYS - QUERIES + i + 1;
     const float *q = c->query + (span * QUERIES + i) * STRIDE + head * DIM;
-    double weights[KEYS], sum = 0, result[DIM] = { 0 };
+    double weights[KEYS], sum = 0, result[DIM] = {0};
     for (size_t j = 0; j < visible; j++) {
         const float *k = c->keys + ((span * KEYS + j) * KV_HEADS + kv) * DIM;
         double score = 0;
@@ -162,15 +150,15 @@ static void naive_attention(const struct attention_case *c, size_t span, size_t 
     }
     for (size_t j = 0; j < visible; j++)
         for (size_t d = 0; d < DIM; d++)
-            result[d] += weights[j] / sum * c->values[((span * KEYS + j) * KV_HEADS + kv) * DIM + d];
+            result[d] +=
+                weights[j] / sum * c->values[((span * KEYS + j) * KV_HEADS + kv) * DIM + d];
     for (size_t d = 0; d < DIM; d++)
         out[d] = (float)result[d];
 }
 
-static void test_compute_attention_follows_the_formula(void **state)
-{
+static void test_compute_attention_follows_the_formula(void **state) {
     (void)state;
-    struct attention_case c = { 0 };
+    struct attention_case c = {0};
     struct compute *compute = create(COMPUTE_REFERENCE, 2);
     attention_start(&c);
     attention_run(compute, &c);
@@ -190,10 +178,9 @@ static void test_compute_attention_follows_the_formula(void **state)
 }
 
 // The gradient in a random direction against a difference quotient of the forward pass.
-static void test_compute_attention_gradient_is_the_derivative(void **state)
-{
+static void test_compute_attention_gradient_is_the_derivative(void **state) {
     (void)state;
-    struct attention_case c = { 0 };
+    struct attention_case c = {0};
     struct compute *compute = create(COMPUTE_REFERENCE, 1);
     attention_start(&c);
     attention_run(compute, &c);
@@ -225,18 +212,16 @@ static void test_compute_attention_gradient_is_the_derivative(void **state)
     compute_free(compute);
 }
 
-static void test_compute_attention_agrees_on_every_path(void **state)
-{
+static void test_compute_attention_agrees_on_every_path(void **state) {
     (void)state;
-    struct attention_case want = { 0 };
+    struct attention_case want = {0};
     struct compute *reference = create(COMPUTE_REFERENCE, 1);
     attention_start(&want);
     attention_run(reference, &want);
     compute_free(reference);
     for (int path = COMPUTE_AVX2; path < COMPUTE_PATHS; path++) {
         struct compute *compute = create(path, 2);
-        if (!compute)
-            continue;
+        if (!compute) continue;
         struct attention_case got = want;
         attention_run(compute, &got);
         double tolerance = path == COMPUTE_AVX512_BF16 ? 2e-2 : 1e-5;
@@ -260,8 +245,7 @@ struct rows_result {
     float few[3][ROWS];
 };
 
-static void rows_run(struct compute *compute, struct rows_result *r)
-{
+static void rows_run(struct compute *compute, struct rows_result *r) {
     size_t count = (size_t)ROWS * COLUMNS;
     float *x = random_floats(30, count, 2), *y = random_floats(31, count, 1);
     float *weight = random_floats(32, COLUMNS, 1), inverse[ROWS], hits[ROWS];
@@ -274,9 +258,10 @@ static void rows_run(struct compute *compute, struct rows_result *r)
     compute_swiglu(compute, r->swiglu, x, y, count);
     compute_swiglu_backward(compute, r->dgate, r->dup, weight, x, y, COLUMNS);
     memcpy(r->logits, x, sizeof r->logits);
-    compute_cross_entropy(compute, r->logits, r->losses, hits, targets, weight, ROWS, COLUMNS, true);
+    compute_cross_entropy(
+        compute, r->logits, r->losses, hits, targets, weight, ROWS, COLUMNS, true);
     memcpy(r->parameters, x, sizeof r->parameters);
-    struct adamw adamw = { 1e-2f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 0.7f };
+    struct adamw adamw = {1e-2f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 0.7f};
     for (adamw.step = 1; adamw.step < 4; adamw.step++)
         compute_adamw(compute, &adamw, r->parameters, y, r->first, r->second, count);
     for (int type = 0; type < DATA_TYPES; type++) {
@@ -291,8 +276,7 @@ static void rows_run(struct compute *compute, struct rows_result *r)
     memory_free(weight);
 }
 
-static void test_compute_rows_agree_on_every_path(void **state)
-{
+static void test_compute_rows_agree_on_every_path(void **state) {
     (void)state;
     struct rows_result *want = memory_alloc_zeroed(2, sizeof *want), *got = want + 1;
     struct compute *reference = create(COMPUTE_REFERENCE, 2);
@@ -300,8 +284,7 @@ static void test_compute_rows_agree_on_every_path(void **state)
     compute_free(reference);
     for (int path = COMPUTE_AVX2; path < COMPUTE_PATHS; path++) {
         struct compute *compute = create(path, 1);
-        if (!compute)
-            continue;
+        if (!compute) continue;
         rows_run(compute, got);
         assert_near(got->norm, want->norm, ROWS * COLUMNS, 1e-6, "rmsnorm");
         assert_near(got->dx, want->dx, ROWS * COLUMNS, 1e-6, "rmsnorm dx");
@@ -319,11 +302,10 @@ static void test_compute_rows_agree_on_every_path(void **state)
     memory_free(want);
 }
 
-static void test_compute_loss_is_the_logarithm_of_the_softmax(void **state)
-{
+static void test_compute_loss_is_the_logarithm_of_the_softmax(void **state) {
     (void)state;
     struct compute *compute = create(COMPUTE_REFERENCE, 1);
-    float logits[3] = { 1, 2, 4 }, loss, hit, weight = 0.5f;
+    float logits[3] = {1, 2, 4}, loss, hit, weight = 0.5f;
     int32_t target = 1;
     compute_cross_entropy(compute, logits, &loss, &hit, &target, &weight, 1, 3, true);
     double sum = exp(1) + exp(2) + exp(4);
@@ -334,8 +316,7 @@ static void test_compute_loss_is_the_logarithm_of_the_softmax(void **state)
     compute_free(compute);
 }
 
-static void test_compute_results_do_not_depend_on_the_number_of_threads(void **state)
-{
+static void test_compute_results_do_not_depend_on_the_number_of_threads(void **state) {
     (void)state;
     float *results[2];
     size_t m = 700, n = 520, k = 600;
@@ -343,8 +324,8 @@ static void test_compute_results_do_not_depend_on_the_number_of_threads(void **s
     for (int i = 0; i < 2; i++) {
         struct compute *compute = create(COMPUTE_AUTO, i ? 3 : 1);
         results[i] = memory_alloc_array(m * n, sizeof(float));
-        compute_gemm(compute, GEMM_NT, matrix_f32(a, m, k), matrix_f32(b, n, k), results[i], n, 1,
-            false);
+        compute_gemm(
+            compute, GEMM_NT, matrix_f32(a, m, k), matrix_f32(b, n, k), results[i], n, 1, false);
         compute_free(compute);
     }
     assert_memory_equal(results[0], results[1], m * n * sizeof(float));
@@ -354,29 +335,25 @@ static void test_compute_results_do_not_depend_on_the_number_of_threads(void **s
     memory_free(b);
 }
 
-static void test_compute_half_precision_round_trips(void **state)
-{
+static void test_compute_half_precision_round_trips(void **state) {
     (void)state;
     for (uint32_t bits = 0; bits < 0x10000; bits++) {
         float value = f16_to_f32((uint16_t)bits);
-        if (!isnan(value))
-            assert_int_equal(f16_from_f32(value), bits);
+        if (!isnan(value)) assert_int_equal(f16_from_f32(value), bits);
         value = bf16_to_f32((uint16_t)bits);
-        if (!isnan(value))
-            assert_int_equal(bf16_from_f32(value), bits);
+        if (!isnan(value)) assert_int_equal(bf16_from_f32(value), bits);
     }
 }
 
 // Of a matrix with singular values near one another Muon's step makes an almost orthogonal one.
-static void test_compute_muon_steps_are_orthogonal(void **state)
-{
+static void test_compute_muon_steps_are_orthogonal(void **state) {
     (void)state;
     enum { R = 24, C = 40 };
     struct compute *compute = create(COMPUTE_REFERENCE, 1);
     float *gradient = random_floats(50, R * C, 1);
-    float parameters[R * C] = { 0 }, momentum[R * C] = { 0 };
+    float parameters[R * C] = {0}, momentum[R * C] = {0};
     float *scratch = memory_alloc_array(compute_muon_scratch(R, C), sizeof *scratch);
-    struct muon muon = { 1.0f, 0.95f, 1.0f, 0 };
+    struct muon muon = {1.0f, 0.95f, 1.0f, 0};
     compute_muon(compute, &muon, parameters, gradient, momentum, R, C, scratch);
     for (size_t i = 0; i < R; i++) {
         double square = 0, along = 0;
@@ -392,8 +369,7 @@ static void test_compute_muon_steps_are_orthogonal(void **state)
     compute_free(compute);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compute_products_agree_on_every_path_form_and_type),
         cmocka_unit_test(test_compute_attention_follows_the_formula),

@@ -4,7 +4,9 @@
 #include "train/dataset.h"
 
 #define MODEL TEMPER_SOURCE_DIR "/models/mini-instruct"
-#define GOOD "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}]}\n"
+#define GOOD                                                                                       \
+    "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", "         \
+    "\"content\": \"b\"}]}\n"
 
 struct loaded {
     bool ok;
@@ -13,9 +15,8 @@ struct loaded {
     struct error error;
 };
 
-static struct loaded load(const char *content, size_t length, struct dataset_options options)
-{
-    struct loaded result = { 0 };
+static struct loaded load(const char *content, size_t length, struct dataset_options options) {
+    struct loaded result = {0};
     struct chat_format *format;
     struct thread_pool *pool;
     char *directory = test_directory(), path[FILE_PATH_SIZE];
@@ -25,28 +26,25 @@ static struct loaded load(const char *content, size_t length, struct dataset_opt
     assert_true(file_path(path, sizeof path, &error, directory, "data.jsonl"));
     assert_true(file_write_atomic(path, content, length, &error));
     options.file_name = "data.jsonl";
-    if (!options.context_length)
-        options.context_length = 1024;
-    result.ok = dataset_load(
-        &result.dataset, path, format, &options, pool, &result.faults, &result.error);
+    if (!options.context_length) options.context_length = 1024;
+    result.ok =
+        dataset_load(&result.dataset, path, format, &options, pool, &result.faults, &result.error);
     thread_pool_free(pool);
     chat_format_close(format);
     test_directory_remove(directory);
     return result;
 }
 
-static struct loaded load_text(const char *content)
-{
-    return load(content, strlen(content), (struct dataset_options) { 0 });
+static struct loaded load_text(const char *content) {
+    return load(content, strlen(content), (struct dataset_options){0});
 }
 
-static void expect_fault(const char *line, size_t length, const char *part)
-{
+static void expect_fault(const char *line, size_t length, const char *part) {
     char content[4096];
     size_t good = strlen(GOOD);
     memcpy(content, GOOD, good);
     memcpy(content + good, line, length);
-    struct loaded result = load(content, good + length, (struct dataset_options) { 0 });
+    struct loaded result = load(content, good + length, (struct dataset_options){0});
     assert_false(result.ok);
     assert_int_equal(result.faults.count, 1);
     assert_int_equal(result.faults.items[0].line, 2);
@@ -55,28 +53,26 @@ static void expect_fault(const char *line, size_t length, const char *part)
     assert_non_null(strstr(result.error.message, "data.jsonl, line 2: "));
 }
 
-static void test_dataset_names_the_line_and_the_fault(void **state)
-{
+static void test_dataset_names_the_line_and_the_fault(void **state) {
     (void)state;
     static const char latin1[] = "{\"messages\": \"caf\xe9\"}";
     static const struct {
         const char *line, *part;
     } rows[] = {
-        { "{oops", "not JSON" },
-        { "[1, 2]", "not a JSON object" },
-        { "{\"prompt\": \"x\"}", "no \"messages\"" },
-        { "{\"text\": \"plain\"}", "no \"messages\"" },
-        { "{\"messages\": []}", "0 messages" },
-        { "{\"messages\": [], \"messages\": []}", "duplicate" },
-        { latin1, "0xE9" },
+        {"{oops", "not JSON"},
+        {"[1, 2]", "not a JSON object"},
+        {"{\"prompt\": \"x\"}", "no \"messages\""},
+        {"{\"text\": \"plain\"}", "no \"messages\""},
+        {"{\"messages\": []}", "0 messages"},
+        {"{\"messages\": [], \"messages\": []}", "duplicate"},
+        {latin1, "0xE9"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         expect_fault(rows[i].line, strlen(rows[i].line), rows[i].part);
     expect_fault("{\"a\": \"\0\"}", 9, "not JSON");
 }
 
-static void test_dataset_tells_ten_faults_and_that_there_are_more(void **state)
-{
+static void test_dataset_tells_ten_faults_and_that_there_are_more(void **state) {
     (void)state;
     char content[512] = "";
     for (int i = 0; i < 25; i++)
@@ -89,19 +85,17 @@ static void test_dataset_tells_ten_faults_and_that_there_are_more(void **state)
         assert_int_equal(result.faults.items[i].line, i + 1);
 }
 
-static void test_dataset_wants_enough_examples(void **state)
-{
+static void test_dataset_wants_enough_examples(void **state) {
     (void)state;
-    struct loaded result
-        = load(GOOD GOOD GOOD, 3 * strlen(GOOD), (struct dataset_options) { .minimum_examples = 10 });
+    struct loaded result =
+        load(GOOD GOOD GOOD, 3 * strlen(GOOD), (struct dataset_options){.minimum_examples = 10});
     assert_false(result.ok);
     assert_int_equal(result.faults.items[0].line, 0);
     assert_non_null(strstr(result.faults.items[0].message, "3 examples"));
     assert_non_null(strstr(result.faults.items[0].message, "add 7 more"));
 }
 
-static void test_dataset_passes_over_blank_lines_and_a_byte_order_mark(void **state)
-{
+static void test_dataset_passes_over_blank_lines_and_a_byte_order_mark(void **state) {
     (void)state;
     struct loaded result = load_text("\xef\xbb\xbf" GOOD "\n  \r\n" GOOD);
     assert_true(result.ok);
@@ -110,34 +104,32 @@ static void test_dataset_passes_over_blank_lines_and_a_byte_order_mark(void **st
     dataset_free(result.dataset);
 }
 
-static void test_dataset_cuts_at_the_context_and_counts(void **state)
-{
+static void test_dataset_cuts_at_the_context_and_counts(void **state) {
     (void)state;
-    static const char row[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": "
-                              "\"assistant\", \"content\": \"one two three four five six seven\"}]}\n";
+    static const char row[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": "
+        "\"assistant\", \"content\": \"one two three four five six seven\"}]}\n";
     struct loaded whole = load_text(row);
     assert_true(whole.ok);
     size_t length = whole.dataset->examples[0].length, trained = whole.dataset->trained_count;
-    struct loaded cut = load(
-        row, strlen(row), (struct dataset_options) { .context_length = length - 3 });
+    struct loaded cut =
+        load(row, strlen(row), (struct dataset_options){.context_length = length - 3});
     assert_true(cut.ok);
     assert_int_equal(cut.dataset->truncated_count, 1);
     assert_int_equal(cut.dataset->examples[0].length, length - 3);
     assert_int_equal(cut.dataset->trained_count, trained - 3);
-    struct loaded nothing = load(
-        row, strlen(row), (struct dataset_options) { .context_length = length - trained });
+    struct loaded nothing =
+        load(row, strlen(row), (struct dataset_options){.context_length = length - trained});
     assert_false(nothing.ok);
     assert_non_null(strstr(nothing.error.message, "shorten what stands before the answer"));
     dataset_free(whole.dataset);
     dataset_free(cut.dataset);
 }
 
-static void test_dataset_takes_plain_texts_for_pretraining(void **state)
-{
+static void test_dataset_takes_plain_texts_for_pretraining(void **state) {
     (void)state;
     static const char row[] = "{\"text\": \"Once upon a time\"}\n";
-    struct loaded result
-        = load(row, strlen(row), (struct dataset_options) { .text_weight = 0.5f });
+    struct loaded result = load(row, strlen(row), (struct dataset_options){.text_weight = 0.5f});
     assert_true(result.ok);
     struct dataset *dataset = result.dataset;
     assert_int_equal(dataset->weights[0], 0);
@@ -146,8 +138,7 @@ static void test_dataset_takes_plain_texts_for_pretraining(void **state)
     dataset_free(dataset);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dataset_names_the_line_and_the_fault),
         cmocka_unit_test(test_dataset_tells_ten_faults_and_that_there_are_more),

@@ -8,36 +8,43 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct model_config test_model_config = { .model_type = "llama",
-    .vocabulary_size = 96, .hidden_size = 32, .intermediate_size = 48, .layers = 2, .heads = 4,
-    .kv_heads = 2, .head_dim = 8, .context_length = 128, .rms_norm_epsilon = 1e-5f,
-    .rope_theta = 1e4, .rope_factor = 1, .tied_embeddings = true, .initializer_range = 0.2f,
-    .bos_token = -1 };
+static const struct model_config test_model_config = {.model_type = "llama",
+    .vocabulary_size = 96,
+    .hidden_size = 32,
+    .intermediate_size = 48,
+    .layers = 2,
+    .heads = 4,
+    .kv_heads = 2,
+    .head_dim = 8,
+    .context_length = 128,
+    .rms_norm_epsilon = 1e-5f,
+    .rope_theta = 1e4,
+    .rope_factor = 1,
+    .tied_embeddings = true,
+    .initializer_range = 0.2f,
+    .bos_token = -1};
 
-static const char test_model_json[]
-    = "{\"model_type\": \"llama\", \"vocab_size\": 96, \"hidden_size\": 32, "
-      "\"intermediate_size\": 48, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "
-      "\"num_key_value_heads\": 2, \"head_dim\": 8, \"max_position_embeddings\": 128, "
-      "\"rms_norm_eps\": 1e-5, \"rope_theta\": 10000.0, \"tie_word_embeddings\": true}";
+static const char test_model_json[] =
+    "{\"model_type\": \"llama\", \"vocab_size\": 96, \"hidden_size\": 32, "
+    "\"intermediate_size\": 48, \"num_hidden_layers\": 2, \"num_attention_heads\": 4, "
+    "\"num_key_value_heads\": 2, \"head_dim\": 8, \"max_position_embeddings\": 128, "
+    "\"rms_norm_eps\": 1e-5, \"rope_theta\": 10000.0, \"tie_word_embeddings\": true}";
 
 // A new directory below /tmp; its name is the caller's to remove (file_remove_tree) and free.
-static inline char *test_directory(void)
-{
+static inline char *test_directory(void) {
     char *name = strdup("/tmp/temper-test-XXXXXX");
     assert_non_null(name);
     assert_non_null(mkdtemp(name));
     return name;
 }
 
-static inline void test_directory_remove(char *name)
-{
+static inline void test_directory_remove(char *name) {
     struct error error;
     assert_true(file_remove_tree(name, &error));
     free(name);
 }
 
-static inline char *test_model_directory(void)
-{
+static inline char *test_model_directory(void) {
     char *name = test_directory(), path[FILE_PATH_SIZE];
     struct parameters *parameters;
     struct error error;

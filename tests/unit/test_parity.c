@@ -1,5 +1,6 @@
-// The same numbers as PyTorch, transformers and peft: logits, loss, every gradient, adapter files. The goldens
-// are made by tools/make_goldens.py; TEMPER_GOLDENS names a directory of fresh ones (`make parity`).
+// The same numbers as PyTorch, transformers and peft: logits, loss, every gradient, adapter files.
+// The goldens are made by tools/make_goldens.py; TEMPER_GOLDENS names a directory of fresh ones
+// (`make parity`).
 #include "base/memory.h"
 #include "model/adapter_file.h"
 #include "model/safetensors.h"
@@ -22,31 +23,27 @@ struct golden {
     struct training_batch batch;
 };
 
-static const char *const names[] = { "separate", "tied" };
+static const char *const names[] = {"separate", "tied"};
 
-static const char *golden_root(void)
-{
+static const char *golden_root(void) {
     const char *given = getenv("TEMPER_GOLDENS");
     return given && *given ? given : TEMPER_SOURCE_DIR "/tests/golden";
 }
 
-static const struct safetensor *tensor(const struct golden *g, const char *name)
-{
+static const struct safetensor *tensor(const struct golden *g, const char *name) {
     const struct safetensor *found = safetensors_find(g->file, name);
-    if (!found)
-        fail_msg("%s has no %s", g->directory, name);
+    if (!found) fail_msg("%s has no %s", g->directory, name);
     return found;
 }
 
-static void fill_batch(struct golden *g)
-{
+static void fill_batch(struct golden *g) {
     const int32_t *tokens = tensor(g, "tokens")->data, *lengths = tensor(g, "lengths")->data;
     const float *weights = tensor(g, "weights")->data;
     double total = 0;
     for (size_t s = 0; s < 2; s++) {
         size_t first = g->rows;
         g->lengths[s] = (size_t)lengths[s];
-        g->sequences[s] = (struct training_sequence) { first, g->lengths[s] };
+        g->sequences[s] = (struct training_sequence){first, g->lengths[s]};
         for (size_t i = first; i < first + g->lengths[s]; i++) {
             bool last = i + 1 == first + g->lengths[s];
             g->tokens[i] = tokens[i];
@@ -58,34 +55,31 @@ static void fill_batch(struct golden *g)
     }
     for (size_t i = 0; i < g->rows; i++)
         g->weights[i] = (float)(g->weights[i] / total);
-    g->batch = (struct training_batch) { g->tokens, g->targets, g->weights, g->rows, g->sequences, 2 };
+    g->batch = (struct training_batch){g->tokens, g->targets, g->weights, g->rows, g->sequences, 2};
 }
 
-static void open_golden(struct golden *g, const char *name)
-{
+static void open_golden(struct golden *g, const char *name) {
     char path[FILE_PATH_SIZE];
-    struct error error = { 0 };
+    struct error error = {0};
     memset(g, 0, sizeof *g);
     snprintf(g->directory, sizeof g->directory, "%s/%s", golden_root(), name);
     assert_true(file_path(path, sizeof path, &error, g->directory, "golden.safetensors"));
-    if (!safetensors_open(&g->file, path, &error)
-        || !transformer_open(&g->transformer, g->directory, &error)
-        || !file_path(path, sizeof path, &error, g->directory, "adapter")
-        || !adapter_file_load(&g->lora, transformer_config(g->transformer), path, &error))
+    if (!safetensors_open(&g->file, path, &error) ||
+        !transformer_open(&g->transformer, g->directory, &error) ||
+        !file_path(path, sizeof path, &error, g->directory, "adapter") ||
+        !adapter_file_load(&g->lora, transformer_config(g->transformer), path, &error))
         fail_msg("%s", error.message);
     fill_batch(g);
 }
 
-static void close_golden(struct golden *g)
-{
+static void close_golden(struct golden *g) {
     lora_free(g->lora);
     transformer_close(g->transformer);
     safetensors_close(g->file);
 }
 
 // The length of the difference, as a part of the length of what is wanted.
-static double relative(const float *got, const float *wanted, size_t count)
-{
+static double relative(const float *got, const float *wanted, size_t count) {
     double difference = 0, length = 0;
     for (size_t i = 0; i < count; i++) {
         difference += ((double)got[i] - wanted[i]) * ((double)got[i] - wanted[i]);
@@ -94,8 +88,7 @@ static double relative(const float *got, const float *wanted, size_t count)
     return sqrt(difference / (length + 1e-30));
 }
 
-static double largest(const float *got, const float *wanted, size_t count)
-{
+static double largest(const float *got, const float *wanted, size_t count) {
     double most = 0;
     for (size_t i = 0; i < count; i++)
         most = fmax(most, fabs((double)got[i] - wanted[i]));
@@ -103,14 +96,12 @@ static double largest(const float *got, const float *wanted, size_t count)
 }
 
 // What a path may differ by: bf16 products have 8 bits.
-static double slack(enum compute_path path)
-{
+static double slack(enum compute_path path) {
     return path == COMPUTE_AVX512_BF16 ? 3e-2 : 1e-3;
 }
 
 // Runs `check` for both models on every path that this processor has.
-static void on_every_path(void (*check)(struct golden *, struct compute *, double slack))
-{
+static void on_every_path(void (*check)(struct golden *, struct compute *, double slack)) {
     for (enum compute_path path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
         struct compute *compute;
         struct error error;
@@ -128,18 +119,15 @@ static void on_every_path(void (*check)(struct golden *, struct compute *, doubl
     }
 }
 
-static void expect_close(const char *what, double got, double limit)
-{
-    if (!(got <= limit))
-        fail_msg("%s differs by %g, more than %g", what, got, limit);
+static void expect_close(const char *what, double got, double limit) {
+    if (!(got <= limit)) fail_msg("%s differs by %g, more than %g", what, got, limit);
 }
 
 // ---- loss and gradients ----
 
-static void check_lora(struct golden *g, struct compute *compute, double limit)
-{
+static void check_lora(struct golden *g, struct compute *compute, double limit) {
     struct training *training;
-    struct training_result result = { 0 };
+    struct training_result result = {0};
     struct error error;
     float *gradients = memory_alloc_zeroed(g->lora->count, sizeof *gradients);
     assert_true(training_create(&training, g->transformer, compute, g->rows, g->lora, &error));
@@ -163,19 +151,18 @@ static void check_lora(struct golden *g, struct compute *compute, double limit)
     memory_free(gradients);
 }
 
-static void test_parity_of_the_loss_and_of_each_lora_gradient(void **state)
-{
+static void test_parity_of_the_loss_and_of_each_lora_gradient(void **state) {
     (void)state;
     on_every_path(check_lora);
 }
 
-// Adds the adapter into the weights: the gradient of the sum is what PyTorch has for the base weight.
-static void merge(struct parameters *parameters, const struct lora *lora)
-{
+// Adds the adapter into the weights: the gradient of the sum is what PyTorch has for the base
+// weight.
+static void merge(struct parameters *parameters, const struct lora *lora) {
     for (size_t i = 0; i < lora->entry_count; i++) {
         const struct lora_entry *entry = &lora->entries[i];
-        float *weights = parameters->values
-            + parameters_offset(parameters, PARAMETER_LINEAR, entry->layer, entry->module);
+        float *weights = parameters->values + parameters_offset(parameters, PARAMETER_LINEAR,
+                                                  entry->layer, entry->module);
         const float *a = lora->parameters + entry->a_offset;
         const float *b = lora->parameters + entry->b_offset;
         for (size_t o = 0; o < entry->out; o++)
@@ -188,13 +175,12 @@ static void merge(struct parameters *parameters, const struct lora *lora)
     }
 }
 
-static void check_full(struct golden *g, struct compute *compute, double limit)
-{
+static void check_full(struct golden *g, struct compute *compute, double limit) {
     const struct model_config *config = transformer_config(g->transformer);
     struct parameters *parameters;
     struct transformer *over;
     struct training *training;
-    struct training_result result = { 0 };
+    struct training_result result = {0};
     struct error error;
     assert_true(parameters_create(&parameters, config, &error));
     transformer_copy_parameters(g->transformer, parameters);
@@ -219,31 +205,28 @@ static void check_full(struct golden *g, struct compute *compute, double limit)
     parameters_free(parameters);
 }
 
-static void test_parity_of_the_gradient_of_each_weight(void **state)
-{
+static void test_parity_of_the_gradient_of_each_weight(void **state) {
     (void)state;
     on_every_path(check_full);
 }
 
 // ---- generation ----
 
-static struct kv_sequence kv_of(const struct golden *g)
-{
+static struct kv_sequence kv_of(const struct golden *g) {
     size_t floats = kv_sequence_floats(transformer_config(g->transformer), MAX_ROWS);
-    struct kv_sequence kv = { 0, MAX_ROWS, memory_alloc_array(floats, sizeof(float)),
-        memory_alloc_array(floats, sizeof(float)) };
+    struct kv_sequence kv = {0, MAX_ROWS, memory_alloc_array(floats, sizeof(float)),
+        memory_alloc_array(floats, sizeof(float))};
     assert_true(kv.keys && kv.values);
     return kv;
 }
 
 // Both sequences in one batch: all but the last eight tokens as prompts, the rest one by one.
-static void check_logits(struct golden *g, struct compute *compute, double limit)
-{
+static void check_logits(struct golden *g, struct compute *compute, double limit) {
     enum { DECODED = 8 };
     const float *wanted = tensor(g, "logits")->data;
     struct inference *inference;
-    struct error error = { 0 };
-    struct kv_sequence kv[2] = { kv_of(g), kv_of(g) };
+    struct error error = {0};
+    struct kv_sequence kv[2] = {kv_of(g), kv_of(g)};
     float *logits = memory_alloc_array(MAX_ROWS * VOCABULARY, sizeof *logits);
     double tolerance = limit > 1e-3 ? 0.3 : 1e-4;
     assert_true(inference_create(&inference, g->transformer, compute, MAX_ROWS, &error));
@@ -254,15 +237,14 @@ static void check_logits(struct golden *g, struct compute *compute, double limit
         size_t count = 0;
         for (size_t s = 0; s < 2; s++) {
             size_t take = step ? 1 : g->lengths[s] - DECODED;
-            spans[s] = (struct inference_span) { count, take, &kv[s], g->lora };
+            spans[s] = (struct inference_span){count, take, &kv[s], g->lora};
             memcpy(tokens + count, g->tokens + g->sequences[s].first_row + kv[s].length,
                 take * sizeof *tokens);
             count += take;
         }
         for (size_t i = 0; i < count; i++)
             rows[i] = (uint32_t)i;
-        if (!inference_forward(
-                inference, tokens, count, spans, 2, rows, count, logits, &error))
+        if (!inference_forward(inference, tokens, count, spans, 2, rows, count, logits, &error))
             fail_msg("%s", error.message);
         for (size_t s = 0; s < 2; s++) {
             size_t first = g->sequences[s].first_row + kv[s].length - spans[s].row_count;
@@ -280,25 +262,22 @@ static void check_logits(struct golden *g, struct compute *compute, double limit
     inference_free(inference);
 }
 
-static void test_parity_of_the_logits_of_prompts_and_of_decoding(void **state)
-{
+static void test_parity_of_the_logits_of_prompts_and_of_decoding(void **state) {
     (void)state;
     on_every_path(check_logits);
 }
 
 // ---- adapter files ----
 
-static void test_parity_of_adapter_files(void **state)
-{
+static void test_parity_of_adapter_files(void **state) {
     (void)state;
     struct golden golden;
-    struct error error = { 0 };
+    struct error error = {0};
     struct safetensors *peft, *ours;
     char path[FILE_PATH_SIZE + 64];
     char *directory = test_directory();
     open_golden(&golden, "separate");
-    if (!adapter_file_save(golden.lora, directory, "base", &error))
-        fail_msg("%s", error.message);
+    if (!adapter_file_save(golden.lora, directory, "base", &error)) fail_msg("%s", error.message);
     snprintf(path, sizeof path, "%s/adapter/adapter_model.safetensors", golden.directory);
     assert_true(safetensors_open(&peft, path, &error));
     snprintf(path, sizeof path, "%s/adapter_model.safetensors", directory);
@@ -317,8 +296,7 @@ static void test_parity_of_adapter_files(void **state)
     test_directory_remove(directory);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parity_of_the_loss_and_of_each_lora_gradient),
         cmocka_unit_test(test_parity_of_the_gradient_of_each_weight),

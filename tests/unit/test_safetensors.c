@@ -4,10 +4,9 @@
 #include "model/safetensors.h"
 #include "test_model.h"
 
-// A file of a header, filled up with spaces as the format wants it, and `data` bytes behind it; *size is that
-// of the whole.
-static char *make(const char *header, size_t data, size_t *size)
-{
+// A file of a header, filled up with spaces as the format wants it, and `data` bytes behind it;
+// *size is that of the whole.
+static char *make(const char *header, size_t data, size_t *size) {
     size_t text = strlen(header);
     uint64_t length = (text + 7) / 8 * 8;
     char *bytes = memory_alloc_zeroed(8 + length + data, 1);
@@ -18,8 +17,7 @@ static char *make(const char *header, size_t data, size_t *size)
     return bytes;
 }
 
-static void test_safetensors_refuses_headers_that_lie(void **state)
-{
+static void test_safetensors_refuses_headers_that_lie(void **state) {
     (void)state;
     static const char *const headers[] = {
         "",
@@ -32,31 +30,31 @@ static void test_safetensors_refuses_headers_that_lie(void **state)
         "{\"a\": {\"dtype\": \"F32\", \"shape\": [-1], \"data_offsets\": [0, 4]}}",
         "{\"a\": {\"dtype\": \"F32\", \"shape\": [1.5], \"data_offsets\": [0, 4]}}",
         "{\"a\": {\"dtype\": \"F99\", \"shape\": [1], \"data_offsets\": [0, 4]}}",
-        "{\"a\": {\"dtype\": \"F32\", \"shape\": [4611686018427387904, 4], \"data_offsets\": [0, 4]}}",
+        "{\"a\": {\"dtype\": \"F32\", \"shape\": [4611686018427387904, 4], \"data_offsets\": [0, "
+        "4]}}",
         "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0, 4]}, \"a\": {}}",
         "{\"a\": {\"dtype\": \"F32\", \"shape\": [1,1,1,1,1,1,1,1,1,1], \"data_offsets\": [0, 4]}}",
     };
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         size_t size;
-        struct error error = { 0 };
+        struct error error = {0};
         char *bytes = make(headers[i], 8, &size);
-        if (safetensors_check(bytes, size, &error))
-            fail_msg("taken: %s", headers[i]);
+        if (safetensors_check(bytes, size, &error)) fail_msg("taken: %s", headers[i]);
         assert_true(*error.message != 0);
         memory_free(bytes);
     }
 }
 
-static void test_safetensors_refuses_files_that_are_cut(void **state)
-{
+static void test_safetensors_refuses_files_that_are_cut(void **state) {
     (void)state;
     size_t size;
     struct error error;
-    char *bytes = make(
-        "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}}", 8, &size);
+    char *bytes =
+        make("{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 8]}}", 8, &size);
     assert_true(safetensors_check(bytes, size, &error));
     for (size_t cut = 0; cut < size; cut++) {
-        char *part = memory_copy_bytes(bytes, cut); // exactly so long: a sanitizer sees a read behind it
+        char *part =
+            memory_copy_bytes(bytes, cut); // exactly so long: a sanitizer sees a read behind it
         assert_false(safetensors_check(part, cut, &error));
         memory_free(part);
     }
@@ -66,12 +64,11 @@ static void test_safetensors_refuses_files_that_are_cut(void **state)
     memory_free(bytes);
 }
 
-static void test_safetensors_gives_back_what_was_written(void **state)
-{
+static void test_safetensors_gives_back_what_was_written(void **state) {
     (void)state;
-    static const float values[6] = { 1, -2.5f, 3e-5f, 0, 1e30f, 7 };
-    struct safetensor_source sources[]
-        = { { "b", DATA_F32, 2, { 2, 3 }, values }, { "a", DATA_F32, 1, { 6 }, values } };
+    static const float values[6] = {1, -2.5f, 3e-5f, 0, 1e30f, 7};
+    struct safetensor_source sources[] = {
+        {"b", DATA_F32, 2, {2, 3}, values}, {"a", DATA_F32, 1, {6}, values}};
     struct safetensors *file;
     struct error error;
     char *directory = test_directory(), path[FILE_PATH_SIZE];
@@ -87,11 +84,11 @@ static void test_safetensors_gives_back_what_was_written(void **state)
     test_directory_remove(directory);
 }
 
-// Saves an adapter, puts `config` in place of its adapter_config.json, and wants it refused with `part`.
-static void expect_refused(const char *config, const char *part)
-{
+// Saves an adapter, puts `config` in place of its adapter_config.json, and wants it refused with
+// `part`.
+static void expect_refused(const char *config, const char *part) {
     struct lora *lora, *loaded;
-    struct error error = { 0 };
+    struct error error = {0};
     char *directory = test_directory(), path[FILE_PATH_SIZE];
     assert_true(lora_create(&lora, &test_model_config, 2, 4, LORA_ALL_MODULES, 1, &error));
     assert_true(adapter_file_save(lora, directory, "base", &error));
@@ -101,13 +98,11 @@ static void expect_refused(const char *config, const char *part)
     assert_true(file_path(path, sizeof path, &error, directory, "adapter_config.json"));
     assert_true(file_write_atomic(path, config, strlen(config), &error));
     assert_false(adapter_file_load(&loaded, &test_model_config, directory, &error));
-    if (!strstr(error.message, part))
-        fail_msg("\"%s\" does not say \"%s\"", error.message, part);
+    if (!strstr(error.message, part)) fail_msg("\"%s\" does not say \"%s\"", error.message, part);
     test_directory_remove(directory);
 }
 
-static void test_adapter_file_refuses_what_it_would_compute_wrongly(void **state)
-{
+static void test_adapter_file_refuses_what_it_would_compute_wrongly(void **state) {
     (void)state;
     expect_refused("{", "adapter_config.json");
     expect_refused("{\"peft_type\": \"IA3\"}", "IA3");
@@ -123,12 +118,12 @@ static void test_adapter_file_refuses_what_it_would_compute_wrongly(void **state
     expect_refused("{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4, \"target_modules\": "
                    "[\"x_proj\"]}",
         "x_proj");
-    static const char *const settings[] = { "\"use_rslora\": true", "\"bias\": \"all\"",
+    static const char *const settings[] = {"\"use_rslora\": true", "\"bias\": \"all\"",
         "\"rank_pattern\": {\"q_proj\": 4}", "\"alpha_pattern\": {\"q_proj\": 4}",
         "\"modules_to_save\": [\"lm_head\"]", "\"fan_in_fan_out\": true",
         "\"layers_to_transform\": [0]", "\"use_qalora\": true",
         "\"alora_invocation_tokens\": [1, 2]", "\"init_lora_weights\": \"pissa\"",
-        "\"init_lora_weights\": \"olora\"", "\"lora_alpha\": 0", "\"lora_alpha\": -1" };
+        "\"init_lora_weights\": \"olora\"", "\"lora_alpha\": 0", "\"lora_alpha\": -1"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char text[512], name[64];
         snprintf(text, sizeof text,
@@ -137,43 +132,41 @@ static void test_adapter_file_refuses_what_it_would_compute_wrongly(void **state
         snprintf(name, sizeof name, "%.*s", (int)strcspn(settings[i] + 1, "\""), settings[i] + 1);
         expect_refused(text, strstr(name, "alpha") && !strstr(name, "_pattern") ? "alpha" : name);
     }
-    expect_refused("{\"peft_type\": \"LORA\", \"r\": 2, \"target_modules\": [\"q_proj\"]}", "alpha");
+    expect_refused(
+        "{\"peft_type\": \"LORA\", \"r\": 2, \"target_modules\": [\"q_proj\"]}", "alpha");
 }
 
-static void test_model_config_refuses_by_name_what_it_does_not_compute(void **state)
-{
+static void test_model_config_refuses_by_name_what_it_does_not_compute(void **state) {
     (void)state;
     static const struct {
         const char *from, *to, *part;
     } rows[] = {
-        { "\"llama\"", "\"gpt2\"", "gpt2" },
-        { "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3", "num_key_value_heads" },
-        { "\"vocab_size\": 96", "\"vocab_size\": -1", "vocab_size" },
-        { "\"hidden_size\": 32", "\"hidden_size\": \"x\"", "hidden_size" },
-        { "\"rms_norm_eps\": 1e-5", "\"rope_scaling\": {\"rope_type\": \"yarn\"}", "yarn" },
-        { "\"rms_norm_eps\": 1e-5", "\"attention_bias\": true", "attention_bias" },
-        { "\"rms_norm_eps\": 1e-5", "\"hidden_act\": \"gelu\"", "gelu" },
+        {"\"llama\"", "\"gpt2\"", "gpt2"},
+        {"\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3", "num_key_value_heads"},
+        {"\"vocab_size\": 96", "\"vocab_size\": -1", "vocab_size"},
+        {"\"hidden_size\": 32", "\"hidden_size\": \"x\"", "hidden_size"},
+        {"\"rms_norm_eps\": 1e-5", "\"rope_scaling\": {\"rope_type\": \"yarn\"}", "yarn"},
+        {"\"rms_norm_eps\": 1e-5", "\"attention_bias\": true", "attention_bias"},
+        {"\"rms_norm_eps\": 1e-5", "\"hidden_act\": \"gelu\"", "gelu"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *directory = test_directory(), path[FILE_PATH_SIZE], text[1024];
         struct model_config config;
-        struct error error = { 0 };
+        struct error error = {0};
         const char *at = strstr(test_model_json, rows[i].from);
         assert_non_null(at);
         snprintf(text, sizeof text, "%.*s%s%s", (int)(at - test_model_json), test_model_json,
             rows[i].to, at + strlen(rows[i].from));
         assert_true(file_path(path, sizeof path, &error, directory, "config.json"));
         assert_true(file_write_atomic(path, text, strlen(text), &error));
-        if (model_config_load(&config, directory, &error))
-            fail_msg("taken: %s", text);
+        if (model_config_load(&config, directory, &error)) fail_msg("taken: %s", text);
         if (!strstr(error.message, rows[i].part))
             fail_msg("\"%s\" does not say \"%s\"", error.message, rows[i].part);
         test_directory_remove(directory);
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_safetensors_refuses_headers_that_lie),
         cmocka_unit_test(test_safetensors_refuses_files_that_are_cut),

@@ -1,4 +1,5 @@
-// The store: what one account puts in, it gets back, and no other does; also after closing and opening.
+// The store: what one account puts in, it gets back, and no other does; also after closing and
+// opening.
 #include "base/memory.h"
 #include "base/model_directory.h"
 #include "store/store.h"
@@ -9,35 +10,29 @@ struct fixture {
     struct store *store;
 };
 
-static int set_up(void **state)
-{
+static int set_up(void **state) {
     static struct fixture fixture;
     struct error error;
     fixture.directory = test_directory();
-    if (!store_open(&fixture.store, fixture.directory, &error))
-        fail_msg("%s", error.message);
+    if (!store_open(&fixture.store, fixture.directory, &error)) fail_msg("%s", error.message);
     *state = &fixture;
     return 0;
 }
 
-static int tear_down(void **state)
-{
+static int tear_down(void **state) {
     struct fixture *f = *state;
     store_close(f->store);
     test_directory_remove(f->directory);
     return 0;
 }
 
-static void reopen(struct fixture *f)
-{
+static void reopen(struct fixture *f) {
     struct error error;
     store_close(f->store);
-    if (!store_open(&f->store, f->directory, &error))
-        fail_msg("%s", error.message);
+    if (!store_open(&f->store, f->directory, &error)) fail_msg("%s", error.message);
 }
 
-static void test_store_keeps_keys_as_hashes_and_revokes_them(void **state)
-{
+static void test_store_keeps_keys_as_hashes_and_revokes_them(void **state) {
     struct fixture *f = *state;
     struct error error;
     char *key, *account, path[FILE_PATH_SIZE], *bytes;
@@ -66,23 +61,24 @@ static void test_store_keeps_keys_as_hashes_and_revokes_them(void **state)
     memory_free(key);
 }
 
-static char *add_file(struct fixture *f, const char *account, const char *purpose, const char *content)
-{
+static char *add_file(
+    struct fixture *f, const char *account, const char *purpose, const char *content) {
     char path[FILE_PATH_SIZE];
     struct error error;
-    struct file_record record = { .account = (char *)account, .filename = (char *)"a.jsonl",
-        .purpose = (char *)purpose, .status = (char *)"processed", .bytes = (int64_t)strlen(content) };
+    struct file_record record = {.account = (char *)account,
+        .filename = (char *)"a.jsonl",
+        .purpose = (char *)purpose,
+        .status = (char *)"processed",
+        .bytes = (int64_t)strlen(content)};
     assert_true(file_path(path, sizeof path, &error, f->directory, "uploads"));
     strcat(path, "/part");
     assert_true(file_write_atomic(path, content, strlen(content), &error));
-    if (!file_create(f->store, &record, path, &error))
-        fail_msg("%s", error.message);
+    if (!file_create(f->store, &record, path, &error)) fail_msg("%s", error.message);
     assert_false(file_exists(path));
     return record.id;
 }
 
-static void test_store_keeps_files_of_accounts_apart(void **state)
-{
+static void test_store_keeps_files_of_accounts_apart(void **state) {
     struct fixture *f = *state;
     struct error error;
     struct file_record record;
@@ -102,8 +98,7 @@ static void test_store_keeps_files_of_accounts_apart(void **state)
     memory_free(id);
 }
 
-static void test_store_pages_through_files(void **state)
-{
+static void test_store_pages_through_files(void **state) {
     struct fixture *f = *state;
     struct error error;
     char *ids[5];
@@ -112,7 +107,7 @@ static void test_store_pages_through_files(void **state)
     bool more;
     for (size_t i = 0; i < 5; i++)
         ids[i] = add_file(f, "anna", i == 2 ? "batch" : "fine-tune", "x");
-    struct file_query query = { .account = "anna", .purpose = "fine-tune", .limit = 3 };
+    struct file_query query = {.account = "anna", .purpose = "fine-tune", .limit = 3};
     assert_true(file_list(f->store, &query, &list, &count, &more, &error));
     assert_int_equal(count, 3);
     assert_true(more);
@@ -125,7 +120,7 @@ static void test_store_pages_through_files(void **state)
     assert_false(more);
     assert_string_equal(list[0].id, ids[0]);
     file_list_free(list, count);
-    query = (struct file_query) { .account = "anna", .limit = 10, .ascending = true };
+    query = (struct file_query){.account = "anna", .limit = 10, .ascending = true};
     assert_true(file_list(f->store, &query, &list, &count, &more, &error));
     assert_int_equal(count, 5);
     assert_string_equal(list[0].id, ids[0]);
@@ -134,15 +129,16 @@ static void test_store_pages_through_files(void **state)
         memory_free(ids[i]);
 }
 
-static struct job_record new_job(void)
-{
-    return (struct job_record) { .account = (char *)"anna", .model = (char *)"temper/mini-instruct",
-        .training_file = (char *)"file-x", .status = (char *)"validating_files",
-        .hyperparameters = (char *)"{\"n_epochs\":\"auto\"}", .seed = 5 };
+static struct job_record new_job(void) {
+    return (struct job_record){.account = (char *)"anna",
+        .model = (char *)"temper/mini-instruct",
+        .training_file = (char *)"file-x",
+        .status = (char *)"validating_files",
+        .hyperparameters = (char *)"{\"n_epochs\":\"auto\"}",
+        .seed = 5};
 }
 
-static void test_store_never_changes_a_job_that_has_ended(void **state)
-{
+static void test_store_never_changes_a_job_that_has_ended(void **state) {
     struct fixture *f = *state;
     struct error error;
     struct job_record made = new_job(), job, *open;
@@ -171,13 +167,12 @@ static void test_store_never_changes_a_job_that_has_ended(void **state)
     memory_free(made.id);
 }
 
-static void test_store_takes_all_of_a_transaction_or_nothing(void **state)
-{
+static void test_store_takes_all_of_a_transaction_or_nothing(void **state) {
     struct fixture *f = *state;
     struct error error;
     struct job_record made = new_job();
-    struct event_record event = { .level = (char *)"info", .message = (char *)"m",
-        .type = (char *)"message" };
+    struct event_record event = {
+        .level = (char *)"info", .message = (char *)"m", .type = (char *)"message"};
     struct event_record *events;
     size_t count;
     bool more;
@@ -186,7 +181,7 @@ static void test_store_takes_all_of_a_transaction_or_nothing(void **state)
     assert_true(event_add(f->store, made.id, &event, &error));
     memory_free(event.id);
     store_rollback(f->store);
-    struct page_query query = { .account = "anna", .job = made.id, .limit = 5 };
+    struct page_query query = {.account = "anna", .job = made.id, .limit = 5};
     assert_true(event_list(f->store, &query, &events, &count, &more, &error));
     assert_int_equal(count, 0);
     assert_true(store_begin(f->store, &error));
@@ -202,8 +197,7 @@ static void test_store_takes_all_of_a_transaction_or_nothing(void **state)
     memory_free(made.id);
 }
 
-static void test_store_finds_models_by_name_and_never_by_path(void **state)
-{
+static void test_store_finds_models_by_name_and_never_by_path(void **state) {
     struct fixture *f = *state;
     struct error error;
     struct model_record model;
@@ -212,28 +206,25 @@ static void test_store_finds_models_by_name_and_never_by_path(void **state)
     assert_true(model_resolve(f->store, "anna", "mini-instruct", &model, &error));
     assert_string_equal(model.id, BUILT_IN_MODEL);
     model_record_free(&model);
-    assert_false(model_resolve(
-        f->store, "anna", TEMPER_SOURCE_DIR "/models/mini-instruct", &model, &error));
+    assert_false(
+        model_resolve(f->store, "anna", TEMPER_SOURCE_DIR "/models/mini-instruct", &model, &error));
     assert_false(model_resolve(f->store, "anna", "../models/mini-instruct", &model, &error));
     assert_true(file_path(adapter, sizeof adapter, &error, f->directory, "adapters"));
     strcat(adapter, "/one");
     assert_true(file_make_directories(adapter, &error));
-    assert_true(model_add(
-        f->store, "anna", "ft:temper:mini-instruct:anna:1", BUILT_IN_MODEL, adapter, false, &error));
-    assert_true(
-        model_resolve(f->store, "anna", "ft:temper:mini-instruct:anna:1", &model, &error));
+    assert_true(model_add(f->store, "anna", "ft:temper:mini-instruct:anna:1", BUILT_IN_MODEL,
+        adapter, false, &error));
+    assert_true(model_resolve(f->store, "anna", "ft:temper:mini-instruct:anna:1", &model, &error));
     assert_string_equal(model.adapter, adapter);
     assert_string_equal(model.base, BUILT_IN_MODEL);
     model_record_free(&model);
-    assert_false(
-        model_resolve(f->store, "ben", "ft:temper:mini-instruct:anna:1", &model, &error));
+    assert_false(model_resolve(f->store, "ben", "ft:temper:mini-instruct:anna:1", &model, &error));
     assert_int_equal(error.code, ERROR_NOT_FOUND);
     assert_true(model_delete(f->store, "anna", "ft:temper:mini-instruct:anna:1", &error));
     assert_false(file_exists(adapter));
 }
 
-static void test_store_is_held_by_one_server(void **state)
-{
+static void test_store_is_held_by_one_server(void **state) {
     struct fixture *f = *state;
     struct error error;
     struct store *other;
@@ -244,8 +235,7 @@ static void test_store_is_held_by_one_server(void **state)
     store_close(other);
 }
 
-int main(void)
-{
+int main(void) {
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_store_keeps_keys_as_hashes_and_revokes_them),

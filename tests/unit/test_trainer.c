@@ -1,5 +1,5 @@
-// The training loop: it learns, and however it is stopped and with whatever threads it runs, it ends in
-// the same bytes.
+// The training loop: it learns, and however it is stopped and with whatever threads it runs, it
+// ends in the same bytes.
 #include "base/memory.h"
 #include "base/random.h"
 #include "model/adapter_file.h"
@@ -11,8 +11,7 @@
 enum { EXAMPLES = 30, EPOCHS = 4 };
 
 // Sequences that repeat a short pattern: learnable.
-static struct dataset *make_dataset(void)
-{
+static struct dataset *make_dataset(void) {
     struct dataset *data = memory_alloc_zeroed(1, sizeof *data);
     data->example_count = EXAMPLES;
     data->examples = memory_alloc_zeroed(EXAMPLES, sizeof *data->examples);
@@ -20,8 +19,7 @@ static struct dataset *make_dataset(void)
     data->weights = memory_alloc_zeroed(EXAMPLES * 64, sizeof *data->weights);
     for (uint32_t i = 0; i < EXAMPLES; i++) {
         uint32_t length = 10 + (uint32_t)random_below(3, 1, i, 50);
-        data->examples[i]
-            = (struct dataset_example){ data->token_count, length, length / 2, i + 1 };
+        data->examples[i] = (struct dataset_example){data->token_count, length, length / 2, i + 1};
         for (uint32_t j = 0; j < length; j++) {
             data->tokens[data->token_count + j] = (int32_t)((i % 5) * 7 + j % 4);
             data->weights[data->token_count + j] = j > length / 2 ? 1 : 0;
@@ -32,8 +30,7 @@ static struct dataset *make_dataset(void)
     return data;
 }
 
-static void free_dataset(struct dataset *data)
-{
+static void free_dataset(struct dataset *data) {
     memory_free(data->examples);
     memory_free(data->tokens);
     memory_free(data->weights);
@@ -48,24 +45,20 @@ struct watch {
     uint64_t steps;
 };
 
-static enum trainer_stop asked_to_stop(void *context)
-{
+static enum trainer_stop asked_to_stop(void *context) {
     struct watch *watch = context;
     return watch->stop_after && ++watch->asked > watch->stop_after ? watch->answer : TRAINER_GO_ON;
 }
 
-static void saw_metrics(void *context, const struct train_metrics *metrics)
-{
+static void saw_metrics(void *context, const struct train_metrics *metrics) {
     struct watch *watch = context;
-    if (metrics->step == 1)
-        watch->first_loss = metrics->train_loss;
+    if (metrics->step == 1) watch->first_loss = metrics->train_loss;
     watch->last_loss = metrics->train_loss;
     watch->last_full_valid_loss = metrics->full_valid_loss;
     watch->steps++;
 }
 
-static struct train_spec make_spec(char *model, int threads)
-{
+static struct train_spec make_spec(char *model, int threads) {
     struct train_spec spec;
     train_spec_init(&spec);
     spec.model = model;
@@ -79,21 +72,18 @@ static struct train_spec make_spec(char *model, int threads)
     return spec;
 }
 
-static enum trainer_outcome run(
-    const struct train_spec *spec, const struct dataset *data, const char *job, struct watch *watch)
-{
-    struct train_events events = { -1 };
-    struct trainer_data both = { data, data };
-    struct trainer_watcher watcher = { asked_to_stop, saw_metrics, watch };
-    struct error error = { 0 };
+static enum trainer_outcome run(const struct train_spec *spec, const struct dataset *data,
+    const char *job, struct watch *watch) {
+    struct train_events events = {-1};
+    struct trainer_data both = {data, data};
+    struct trainer_watcher watcher = {asked_to_stop, saw_metrics, watch};
+    struct error error = {0};
     enum trainer_outcome outcome = trainer_run(spec, &both, job, &events, &watcher, &error);
-    if (outcome == TRAINER_FAILED)
-        print_message("%s\n", error.message);
+    if (outcome == TRAINER_FAILED) print_message("%s\n", error.message);
     return outcome;
 }
 
-static char *read_result(const char *job, const char *name, size_t *length)
-{
+static char *read_result(const char *job, const char *name, size_t *length) {
     char path[FILE_PATH_SIZE], *bytes;
     struct error error;
     assert_true(file_path(path, sizeof path, &error, job, name));
@@ -103,10 +93,9 @@ static char *read_result(const char *job, const char *name, size_t *length)
 
 static const char adapter_name[] = "adapter/adapter_model.safetensors";
 
-static char *undisturbed(const struct dataset *data, char *model, int threads, size_t *length)
-{
+static char *undisturbed(const struct dataset *data, char *model, int threads, size_t *length) {
     char *job = test_directory();
-    struct watch watch = { 0 };
+    struct watch watch = {0};
     struct train_spec spec = make_spec(model, threads);
     assert_int_equal(run(&spec, data, job, &watch), TRAINER_FINISHED);
     assert_int_equal(watch.steps, EPOCHS * 8);
@@ -117,8 +106,8 @@ static char *undisturbed(const struct dataset *data, char *model, int threads, s
     return bytes;
 }
 
-static void test_trainer_learns_and_ends_in_the_same_bytes_with_any_number_of_threads(void **state)
-{
+static void test_trainer_learns_and_ends_in_the_same_bytes_with_any_number_of_threads(
+    void **state) {
     (void)state;
     struct dataset *data = make_dataset();
     char *model = test_model_directory();
@@ -135,8 +124,7 @@ static void test_trainer_learns_and_ends_in_the_same_bytes_with_any_number_of_th
     test_directory_remove(model);
 }
 
-static void test_trainer_stopped_anywhere_goes_on_to_the_same_bytes(void **state)
-{
+static void test_trainer_stopped_anywhere_goes_on_to_the_same_bytes(void **state) {
     (void)state;
     struct dataset *data = make_dataset();
     char *model = test_model_directory(), *job = test_directory();
@@ -145,12 +133,11 @@ static void test_trainer_stopped_anywhere_goes_on_to_the_same_bytes(void **state
     struct train_spec spec = make_spec(model, 2);
     int stops = 0;
     for (;; stops++) {
-        struct watch watch = { .stop_after = 1 + random_below(9, 9, (uint64_t)stops, 9),
-            .answer = TRAINER_INTERRUPT };
+        struct watch watch = {
+            .stop_after = 1 + random_below(9, 9, (uint64_t)stops, 9), .answer = TRAINER_INTERRUPT};
         spec.threads = 1 + stops % 3;
         enum trainer_outcome outcome = run(&spec, data, job, &watch);
-        if (outcome == TRAINER_FINISHED)
-            break;
+        if (outcome == TRAINER_FINISHED) break;
         assert_int_equal(outcome, TRAINER_INTERRUPTED);
     }
     assert_true(stops > 2);
@@ -164,12 +151,11 @@ static void test_trainer_stopped_anywhere_goes_on_to_the_same_bytes(void **state
     test_directory_remove(model);
 }
 
-static void test_trainer_refuses_a_checkpoint_of_other_data(void **state)
-{
+static void test_trainer_refuses_a_checkpoint_of_other_data(void **state) {
     (void)state;
     struct dataset *data = make_dataset();
     char *model = test_model_directory(), *job = test_directory();
-    struct watch watch = { .stop_after = 5, .answer = TRAINER_INTERRUPT }, again = { 0 };
+    struct watch watch = {.stop_after = 5, .answer = TRAINER_INTERRUPT}, again = {0};
     struct train_spec spec = make_spec(model, 1);
     assert_int_equal(run(&spec, data, job, &watch), TRAINER_INTERRUPTED);
     data->tokens[3]++;
@@ -179,12 +165,11 @@ static void test_trainer_refuses_a_checkpoint_of_other_data(void **state)
     test_directory_remove(model);
 }
 
-static void test_trainer_cancelled_leaves_no_adapter(void **state)
-{
+static void test_trainer_cancelled_leaves_no_adapter(void **state) {
     (void)state;
     struct dataset *data = make_dataset();
     char *model = test_model_directory(), *job = test_directory(), path[FILE_PATH_SIZE];
-    struct watch watch = { .stop_after = 3, .answer = TRAINER_CANCEL };
+    struct watch watch = {.stop_after = 3, .answer = TRAINER_CANCEL};
     struct train_spec spec = make_spec(model, 1);
     struct error error;
     assert_int_equal(run(&spec, data, job, &watch), TRAINER_CANCELLED);
@@ -195,19 +180,23 @@ static void test_trainer_cancelled_leaves_no_adapter(void **state)
     test_directory_remove(model);
 }
 
-static void test_trainer_trains_all_parameters_from_random_with_muon(void **state)
-{
+static void test_trainer_trains_all_parameters_from_random_with_muon(void **state) {
     (void)state;
     struct dataset *data = make_dataset();
-    char *model = test_model_directory(), *jobs[2] = { test_directory(), test_directory() };
+    char *model = test_model_directory(), *jobs[2] = {test_directory(), test_directory()};
     char *results[2];
     size_t lengths[2];
     for (int i = 0; i < 2; i++) {
         struct train_spec spec = make_spec(model, i + 1);
-        struct watch watch = { 0 };
-        spec.full = (struct full_parameters){ .on = true, .from_random = true,
-            .optimizer = TRAIN_MUON, .learning_rate = 3e-3, .muon_learning_rate = 0.02,
-            .tokens_per_batch = 200, .schedule = SCHEDULE_LINEAR_END, .text_weight = 1 };
+        struct watch watch = {0};
+        spec.full = (struct full_parameters){.on = true,
+            .from_random = true,
+            .optimizer = TRAIN_MUON,
+            .learning_rate = 3e-3,
+            .muon_learning_rate = 0.02,
+            .tokens_per_batch = 200,
+            .schedule = SCHEDULE_LINEAR_END,
+            .text_weight = 1};
         assert_int_equal(run(&spec, data, jobs[i], &watch), TRAINER_FINISHED);
         assert_true(watch.last_loss < 0.7 * watch.first_loss);
         results[i] = read_result(jobs[i], "model/model.safetensors", &lengths[i]);
@@ -222,8 +211,7 @@ static void test_trainer_trains_all_parameters_from_random_with_muon(void **stat
 }
 
 // However a batch is cut into micro-batches, its loss is the mean over its supervised tokens.
-static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void **state)
-{
+static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void **state) {
     (void)state;
     struct dataset *data = make_dataset();
     char *model = test_model_directory();
@@ -234,13 +222,13 @@ static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void
     assert_true(transformer_open(&transformer, model, &error));
     assert_true(compute_create(&compute, 1, COMPUTE_REFERENCE, &error));
     assert_true(lora_create(&lora, &test_model_config, 4, 8, LORA_ALL_MODULES, 1, &error));
-    uint32_t order[8] = { 1, 5, 9, 2, 7, 11, 3, 8 };
+    uint32_t order[8] = {1, 5, 9, 2, 7, 11, 3, 8};
     double weight = packing_weight(data, order, 8), losses[2];
-    size_t sizes[2] = { 1000, 64 };
+    size_t sizes[2] = {1000, 64};
     for (int i = 0; i < 2; i++) {
         struct packer packer;
         struct training *training;
-        struct training_result result = { 0 };
+        struct training_result result = {0};
         assert_true(packer_create(&packer, sizes[i], &error));
         assert_true(training_create(&training, transformer, compute, sizes[i], lora, &error));
         for (size_t at = 0; at < 8;) {
@@ -260,8 +248,7 @@ static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void
     test_directory_remove(model);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trainer_learns_and_ends_in_the_same_bytes_with_any_number_of_threads),
         cmocka_unit_test(test_trainer_stopped_anywhere_goes_on_to_the_same_bytes),

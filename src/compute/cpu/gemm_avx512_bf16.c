@@ -1,5 +1,6 @@
 // The product in bf16 with f32 sums, for processors with vdpbf16ps: each step multiplies a pair of
-// neighbouring k for 16 columns. 14 rows by 2 vectors of columns use 28 of the 32 registers for sums.
+// neighbouring k for 16 columns. 14 rows by 2 vectors of columns use 28 of the 32 registers for
+// sums.
 #include "compute/compute_internal.h"
 #include <immintrin.h>
 
@@ -7,19 +8,16 @@ enum { MR = 14, NR = 32, KC = 576 };
 
 // ---- reading 32 neighbouring elements, or 16 of two rows, as bf16 pairs ----
 
-static inline __m512i pair_up(__m512 even, __m512 odd)
-{
+static inline __m512i pair_up(__m512 even, __m512 odd) {
     __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
     __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
 // `count` ≤ 32 elements of one row: pair j is elements 2j and 2j + 1; zeros behind the end.
-static inline __m512i row_pairs(const uint8_t *row, enum data_type type, size_t count)
-{
+static inline __m512i row_pairs(const uint8_t *row, enum data_type type, size_t count) {
     __mmask32 mask = count >= 32 ? 0xffffffffu : (1u << count) - 1;
-    if (type == DATA_BF16)
-        return _mm512_maskz_loadu_epi16(mask, row);
+    if (type == DATA_BF16) return _mm512_maskz_loadu_epi16(mask, row);
     __m512 low, high;
     if (type == DATA_F32) {
         low = _mm512_maskz_loadu_ps((__mmask16)mask, row);
@@ -31,20 +29,17 @@ static inline __m512i row_pairs(const uint8_t *row, enum data_type type, size_t 
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-static inline __m512 sixteen_as_f32(const uint8_t *row, enum data_type type, __mmask16 mask)
-{
+static inline __m512 sixteen_as_f32(const uint8_t *row, enum data_type type, __mmask16 mask) {
     return type == DATA_F32 ? _mm512_maskz_loadu_ps(mask, row)
                             : _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, row));
 }
 
 // 16 elements (by mask) of row k and of row k + 1 (NULL: zeros), interleaved.
 static inline __m512i column_pairs(
-    const uint8_t *row, const uint8_t *next, enum data_type type, __mmask16 mask)
-{
+    const uint8_t *row, const uint8_t *next, enum data_type type, __mmask16 mask) {
     if (type == DATA_BF16) {
         __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row));
-        if (!next)
-            return low;
+        if (!next) return low;
         __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, next));
         return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
     }
@@ -55,8 +50,7 @@ static inline __m512i column_pairs(
 // ---- packing ----
 
 // The transpose of 16 × 16 words in four rounds of interleaving.
-static inline void transpose_words(__m512i r[16])
-{
+static inline void transpose_words(__m512i r[16]) {
     __m512i t[16];
     for (int i = 0; i < 16; i += 2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
@@ -80,8 +74,8 @@ static inline void transpose_words(__m512i r[16])
 
 // 16 vectors at most, each a row of the matrix, to columns `column` … of the panel.
 static inline void pack_rows(uint32_t *panel, size_t width, const uint8_t *data,
-    enum data_type type, size_t row_bytes, size_t element, size_t count, size_t lanes, size_t depth)
-{
+    enum data_type type, size_t row_bytes, size_t element, size_t count, size_t lanes,
+    size_t depth) {
     __mmask16 mask = (__mmask16)((1u << lanes) - 1);
     for (size_t k = 0; k < depth; k += 32) {
         __m512i r[16];
@@ -92,14 +86,12 @@ static inline void pack_rows(uint32_t *panel, size_t width, const uint8_t *data,
         transpose_words(r);
         size_t pairs = (size + 1) / 2;
         for (size_t j = 0; j < 16; j++)
-            if (j < pairs)
-                _mm512_mask_storeu_epi32(panel + (k / 2 + j) * width, mask, r[j]);
+            if (j < pairs) _mm512_mask_storeu_epi32(panel + (k / 2 + j) * width, mask, r[j]);
     }
 }
 
 static inline void pack_columns(uint32_t *panel, size_t width, const uint8_t *data,
-    enum data_type type, size_t row_bytes, size_t count, size_t lanes, size_t depth)
-{
+    enum data_type type, size_t row_bytes, size_t count, size_t lanes, size_t depth) {
     __mmask16 load = (__mmask16)((1u << count) - 1);
     __mmask16 store = (__mmask16)((1u << lanes) - 1);
     for (size_t k = 0; k < depth; k += 2) {
@@ -116,8 +108,7 @@ static inline void pack_columns(uint32_t *panel, size_t width, const uint8_t *da
         pack_columns(panel, width, data, type, row_bytes, here, lanes, depth);
 
 static void bf16_pack(void *to, size_t width, const struct matrix *matrix, bool k_contiguous,
-    size_t first, size_t count, size_t k, size_t depth)
-{
+    size_t first, size_t count, size_t k, size_t depth) {
     size_t element = data_type_table[matrix->type].size;
     size_t row_bytes = matrix->stride * element;
     for (size_t column = 0; column < width; column += 16) {
@@ -127,30 +118,32 @@ static void bf16_pack(void *to, size_t width, const struct matrix *matrix, bool 
         size_t row = k_contiguous ? first + column : k;
         size_t offset = k_contiguous ? k : first + column;
         // With nothing to read, no address may lie outside the matrix either.
-        const uint8_t *data = (const uint8_t *)matrix->data
-            + (here ? row * row_bytes + offset * element : 0);
+        const uint8_t *data =
+            (const uint8_t *)matrix->data + (here ? row * row_bytes + offset * element : 0);
         switch (matrix->type) {
-        case DATA_F32: PACK_TYPE(DATA_F32); break;
-        case DATA_BF16: PACK_TYPE(DATA_BF16); break;
-        default: PACK_TYPE(DATA_F16); break;
+        case DATA_F32:
+            PACK_TYPE(DATA_F32);
+            break;
+        case DATA_BF16:
+            PACK_TYPE(DATA_BF16);
+            break;
+        default:
+            PACK_TYPE(DATA_F16);
+            break;
         }
     }
 }
 
 // ---- multiplying ----
 
-static inline void store_row(
-    float *c, __m512 sum, __mmask16 mask, __m512 alpha, bool accumulate)
-{
+static inline void store_row(float *c, __m512 sum, __mmask16 mask, __m512 alpha, bool accumulate) {
     sum = _mm512_mul_ps(sum, alpha);
-    if (accumulate)
-        sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c));
+    if (accumulate) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c));
     _mm512_mask_storeu_ps(c, mask, sum);
 }
 
 static void bf16_multiply(size_t depth, const void *panel_a, const void *panel_b, float *c,
-    size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate)
-{
+    size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate) {
     const int *a = panel_a;
     const uint32_t *b = panel_b;
     __m512 sum[MR][2];
@@ -178,8 +171,7 @@ static void bf16_multiply(size_t depth, const void *panel_a, const void *panel_b
         }
 }
 
-static double bf16_saturate(size_t rounds)
-{
+static double bf16_saturate(size_t rounds) {
     enum { CHAINS = 24 };
     __m512 sum[CHAINS];
     __m512bh x = (__m512bh)_mm512_set1_epi16(0x3c00);

@@ -1,6 +1,7 @@
-// The inner product of blocked f32 matrices in GCC's vector extension: one source for every instruction
-// set. Each cpu/gemm_<set>.c defines GEMM_KERNEL (the table's name), VECTOR (floats in a register) and
-// GEMM_MR (rows; with two vectors of columns they fill the registers), and includes this.
+// The inner product of blocked f32 matrices in GCC's vector extension: one source for every
+// instruction set. Each cpu/gemm_<set>.c defines GEMM_KERNEL (the table's name), VECTOR (floats in
+// a register) and GEMM_MR (rows; with two vectors of columns they fill the registers), and includes
+// this.
 #include "compute/compute_internal.h"
 
 // The constraint for a vector register in inline assembly.
@@ -17,14 +18,13 @@ typedef float vector __attribute__((vector_size(VECTOR * sizeof(float)), aligned
 enum { GEMM_NR = 2 * VECTOR, GEMM_KC = 512 };
 
 static void pack_vectors(float *panel, size_t width, const struct matrix *matrix, size_t first,
-    size_t count, size_t k, size_t depth)
-{
+    size_t count, size_t k, size_t depth) {
     const struct data_type_traits *traits = &data_type_table[matrix->type];
     enum { BLOCK = 64 };
     float values[BLOCK];
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *row = (const uint8_t *)matrix->data
-            + ((first + i) * matrix->stride + k) * traits->size;
+        const uint8_t *row =
+            (const uint8_t *)matrix->data + ((first + i) * matrix->stride + k) * traits->size;
         for (size_t block = 0; block < depth; block += BLOCK) {
             size_t size = smaller(BLOCK, depth - block);
             traits->to_f32(values, row + block * traits->size, size);
@@ -35,12 +35,10 @@ static void pack_vectors(float *panel, size_t width, const struct matrix *matrix
 }
 
 static void gemm_pack(void *to, size_t width, const struct matrix *matrix, bool k_contiguous,
-    size_t first, size_t count, size_t k, size_t depth)
-{
+    size_t first, size_t count, size_t k, size_t depth) {
     float *panel = to;
     const struct data_type_traits *traits = &data_type_table[matrix->type];
-    if (count < width)
-        memset(panel, 0, depth * width * sizeof *panel);
+    if (count < width) memset(panel, 0, depth * width * sizeof *panel);
     if (k_contiguous) {
         pack_vectors(panel, width, matrix, first, count, k, depth);
         return;
@@ -52,10 +50,9 @@ static void gemm_pack(void *to, size_t width, const struct matrix *matrix, bool 
 }
 
 static void gemm_multiply(size_t depth, const void *panel_a, const void *panel_b, float *c,
-    size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate)
-{
+    size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate) {
     const float *a = panel_a, *b = panel_b;
-    vector sum[GEMM_MR][2] = { 0 };
+    vector sum[GEMM_MR][2] = {0};
     for (size_t l = 0; l < depth; l++, a += GEMM_MR, b += GEMM_NR) {
         vector b0 = *(const vector *)b, b1 = *(const vector *)(b + VECTOR);
 #pragma GCC unroll 16
@@ -75,8 +72,7 @@ static void gemm_multiply(size_t depth, const void *panel_a, const void *panel_b
             c[j] = accumulate ? c[j] + tile[i][j] : tile[i][j];
 }
 
-static double gemm_saturate(size_t rounds)
-{
+static double gemm_saturate(size_t rounds) {
     vector sum[GEMM_MR * 2], x;
     for (size_t j = 0; j < VECTOR; j++)
         x[j] = 1e-3f;

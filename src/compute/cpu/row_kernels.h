@@ -1,13 +1,13 @@
 // The row kernels once more, written so that a compiler turns them into vector code: sums in LANES
-// independent parts (added at the end in a fixed order), and an exponential without branches or tables.
-// Each cpu/rows_<set>.c defines ROW_KERNELS (the table's name) and LANES, and includes this.
+// independent parts (added at the end in a fixed order), and an exponential without branches or
+// tables. Each cpu/rows_<set>.c defines ROW_KERNELS (the table's name) and LANES, and includes
+// this.
 #include "compute/compute_internal.h"
 #include <math.h>
 
-// exp(x) by 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial of degree 6: relative error below 2e-7. Below
-// -87.3 the result is 0, not a subnormal number; above 88.3 it stays at the largest.
-static inline float fast_exp(float x)
-{
+// exp(x) by 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial of degree 6: relative error below 2e-7.
+// Below -87.3 the result is 0, not a subnormal number; above 88.3 it stays at the largest.
+static inline float fast_exp(float x) {
     float bounded = x < -87.3f ? -87.3f : x > 88.3f ? 88.3f : x;
     float shifted = bounded * 1.44269504f + 12582912.0f; // 1.5 · 2²³: rounds to an integer
     float n = shifted - 12582912.0f;
@@ -26,8 +26,7 @@ static inline float fast_exp(float x)
     return x < -87.3f ? 0.0f : p * scale;
 }
 
-static inline float sum_lanes(const float *lanes)
-{
+static inline float sum_lanes(const float *lanes) {
     float parts[LANES];
     memcpy(parts, lanes, sizeof parts);
     for (size_t width = LANES / 2; width; width /= 2)
@@ -36,9 +35,8 @@ static inline float sum_lanes(const float *lanes)
     return parts[0];
 }
 
-static float fast_dot(const float *x, const float *y, size_t count)
-{
-    float lanes[LANES] = { 0 };
+static float fast_dot(const float *x, const float *y, size_t count) {
+    float lanes[LANES] = {0};
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
@@ -50,8 +48,7 @@ static float fast_dot(const float *x, const float *y, size_t count)
 }
 
 static float fast_rmsnorm(
-    float *y, const float *x, const float *weight, size_t columns, float epsilon)
-{
+    float *y, const float *x, const float *weight, size_t columns, float epsilon) {
     float inverse_rms = 1.0f / sqrtf(fast_dot(x, x, columns) / (float)columns + epsilon);
     for (size_t i = 0; i < columns; i++)
         y[i] = x[i] * inverse_rms * weight[i];
@@ -59,9 +56,8 @@ static float fast_rmsnorm(
 }
 
 static void fast_rmsnorm_backward(float *dx, const float *dy, const float *x, const float *weight,
-    float inverse_rms, size_t columns)
-{
-    float lanes[LANES] = { 0 };
+    float inverse_rms, size_t columns) {
+    float lanes[LANES] = {0};
     size_t whole = columns - columns % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
@@ -74,9 +70,8 @@ static void fast_rmsnorm_backward(float *dx, const float *dy, const float *x, co
         dx[i] += inverse_rms * weight[i] * dy[i] - common * x[i];
 }
 
-static void fast_rope(float *row, size_t heads, size_t half, const float *cosine,
-    const float *sine, float direction)
-{
+static void fast_rope(float *row, size_t heads, size_t half, const float *cosine, const float *sine,
+    float direction) {
     for (size_t head = 0; head < heads; head++, row += 2 * half) {
         float *restrict low = row, *restrict high = row + half;
         for (size_t i = 0; i < half; i++) {
@@ -88,8 +83,7 @@ static void fast_rope(float *row, size_t heads, size_t half, const float *cosine
 }
 
 // In blocks through the stack, here and in the backward pass, because results may replace operands.
-static void fast_swiglu(float *y, const float *gate, const float *up, size_t count)
-{
+static void fast_swiglu(float *y, const float *gate, const float *up, size_t count) {
     enum { BLOCK = 64 };
     float block[BLOCK];
     for (size_t first = 0; first < count; first += BLOCK) {
@@ -103,8 +97,7 @@ static void fast_swiglu(float *y, const float *gate, const float *up, size_t cou
 }
 
 static void fast_swiglu_backward(
-    float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count)
-{
+    float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count) {
     enum { BLOCK = 64 };
     float new_gate[BLOCK], new_up[BLOCK];
     for (size_t first = 0; first < count; first += BLOCK) {
@@ -120,26 +113,23 @@ static void fast_swiglu_backward(
     }
 }
 
-static void fast_add(float *restrict y, const float *restrict x, size_t count)
-{
+static void fast_add(float *restrict y, const float *restrict x, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] += x[i];
 }
 
-static void fast_add_scaled(float *restrict y, const float *restrict x, float factor, size_t count)
-{
+static void fast_add_scaled(
+    float *restrict y, const float *restrict x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] += factor * x[i];
 }
 
-static void fast_scale(float *x, float factor, size_t count)
-{
+static void fast_scale(float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++)
         x[i] *= factor;
 }
 
-static float fast_maximum(const float *x, size_t count)
-{
+static float fast_maximum(const float *x, size_t count) {
     float lanes[LANES];
     for (size_t j = 0; j < LANES; j++)
         lanes[j] = -INFINITY;
@@ -155,9 +145,8 @@ static float fast_maximum(const float *x, size_t count)
     return maximum;
 }
 
-static float fast_exp_sum(float *y, const float *x, float shift, size_t count)
-{
-    float lanes[LANES] = { 0 };
+static float fast_exp_sum(float *y, const float *x, float shift, size_t count) {
+    float lanes[LANES] = {0};
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++) {
@@ -174,15 +163,13 @@ static float fast_exp_sum(float *y, const float *x, float shift, size_t count)
 }
 
 static void fast_softmax_gradient(float *restrict ds, const float *restrict p,
-    const float *restrict dp, float delta, float scale, size_t count)
-{
+    const float *restrict dp, float delta, float scale, size_t count) {
     for (size_t i = 0; i < count; i++)
         ds[i] = p[i] * (dp[i] - delta) * scale;
 }
 
-static double fast_square_sum(const float *x, size_t count)
-{
-    double lanes[LANES] = { 0 };
+static double fast_square_sum(const float *x, size_t count) {
+    double lanes[LANES] = {0};
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
@@ -197,8 +184,7 @@ static double fast_square_sum(const float *x, size_t count)
 
 static void fast_adamw(const struct adamw *s, float *restrict parameters,
     const float *restrict gradients, float *restrict first_moment, float *restrict second_moment,
-    size_t count)
-{
+    size_t count) {
     double correction1 = 1 - pow(s->beta1, (double)s->step);
     double correction2 = 1 - pow(s->beta2, (double)s->step);
     float step_size = (float)(s->learning_rate / correction1);
@@ -217,8 +203,7 @@ static void fast_adamw(const struct adamw *s, float *restrict parameters,
 // A block of weights is converted once, into the stack, and meets every row of `a` there.
 #define FAST_FEW_ROWS(name, type, convert)                                                         \
     static void name(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,         \
-        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate)          \
-    {                                                                                              \
+        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate) {        \
         enum { BLOCK = 1024 };                                                                     \
         float weights[BLOCK];                                                                      \
         for (size_t j = 0; j < n; j++) {                                                           \
@@ -255,5 +240,5 @@ const struct row_kernels ROW_KERNELS = {
     .softmax_gradient = fast_softmax_gradient,
     .square_sum = fast_square_sum,
     .adamw = fast_adamw,
-    .few_rows = { fast_few_rows_f32, fast_few_rows_bf16, fast_few_rows_f16 },
+    .few_rows = {fast_few_rows_f32, fast_few_rows_bf16, fast_few_rows_f16},
 };

@@ -57,6 +57,12 @@ struct value value_slice_text(const struct value *string, size_t from, size_t to
 // What stands at a name or a key: undefined where nothing does.
 struct value run_member(const struct value *value, const char *name);
 
+bool template_operate(struct run *run, enum operation operation, const struct value *left,
+    const struct value *right, struct value *result) WARN_UNUSED;
+
+// False, with the error set, where `value` (NULL: not given) is not of that kind.
+bool run_need(struct run *run, const struct value *value, enum value_kind kind, const char *what);
+
 bool template_filter(struct run *run, const char *name, const struct value *value,
     const struct arguments *arguments, struct value *result) WARN_UNUSED;
 bool template_test(struct run *run, const char *name, const struct value *value,

@@ -34,33 +34,33 @@ bool template_cut(struct arena *arena, const char *source, size_t length, struct
 
 enum node_kind {
     // expressions
-    NODE_LITERAL,     // literal
-    NODE_NAME,        // name
-    NODE_LIST,        // first: items
-    NODE_MAP,         // first: key, value, key, value …
-    NODE_ATTRIBUTE,   // left . name
-    NODE_INDEX,       // left [ right ]
-    NODE_SLICE,       // left [ first : second : third ], each may be NODE_NOTHING
+    NODE_LITERAL,   // literal
+    NODE_NAME,      // name
+    NODE_LIST,      // first: items
+    NODE_MAP,       // first: key, value, key, value …
+    NODE_ATTRIBUTE, // left . name
+    NODE_INDEX,     // left [ right ]
+    NODE_SLICE,     // left [ first : second : third ], each may be NODE_NOTHING
     NODE_NOTHING,
-    NODE_CALL,        // left ( first … )
-    NODE_FILTER,      // left | name ( first … )
-    NODE_TEST,        // left is name ( first … )
-    NODE_NOT,         // not left
-    NODE_NEGATIVE,    // - left
+    NODE_CALL,     // left ( first … )
+    NODE_FILTER,   // left | name ( first … )
+    NODE_TEST,     // left is name ( first … )
+    NODE_NOT,      // not left
+    NODE_NEGATIVE, // - left
     NODE_AND,
     NODE_OR,
     NODE_BINARY,      // left op right
     NODE_CONDITIONAL, // left if condition else right
     NODE_ARGUMENT,    // left, with name if it was named
     // statements
-    NODE_TEXT,        // literal
-    NODE_OUTPUT,      // left
-    NODE_IF,          // condition, first: body, second: else
-    NODE_FOR,         // names: first's, right: over, condition (or NULL), body, second: else
-    NODE_SET,         // left (a NODE_NAME or NODE_ATTRIBUTE) = right, or names in first
-    NODE_SET_BLOCK,   // left, body
-    NODE_BLOCK,       // body: {% generation %}
-    NODE_MACRO,       // name, first: NODE_ARGUMENT parameters with defaults, body
+    NODE_TEXT,      // literal
+    NODE_OUTPUT,    // left
+    NODE_IF,        // condition, first: body, second: else
+    NODE_FOR,       // names: first's, right: over, condition (or NULL), body, second: else
+    NODE_SET,       // left (a NODE_NAME or NODE_ATTRIBUTE) = right, or names in first
+    NODE_SET_BLOCK, // left, body
+    NODE_BLOCK,     // body: {% generation %}
+    NODE_MACRO,     // name, first: NODE_ARGUMENT parameters with defaults, body
     NODE_BREAK,
     NODE_CONTINUE,
 };

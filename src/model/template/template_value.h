@@ -1,5 +1,5 @@
-// Values of a template's run: Python's, as far as templates know them. All memory comes from an arena
-// that is freed as a whole; values are never freed one by one.
+// Values of a template's run: Python's, as far as templates know them. All memory comes from an
+// arena that is freed as a whole; values are never freed one by one.
 #ifndef MODEL_TEMPLATE_VALUE_H
 #define MODEL_TEMPLATE_VALUE_H
 
@@ -127,7 +127,8 @@ struct value text_value(const struct text_builder *text);
 bool value_write(struct arena *arena, const struct value *value, struct text_builder *text,
     struct error *error) WARN_UNUSED;
 
-// As json.dumps(ensure_ascii=False, indent=indent) writes it; indent below 0 for one line. Counts as data.
+// As json.dumps(ensure_ascii=False, indent=indent) writes it; indent below 0 for one line. Counts
+// as data.
 bool value_write_json(struct arena *arena, const struct value *value, int indent,
     struct text_builder *text, struct error *error) WARN_UNUSED;
 
