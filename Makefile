@@ -3,6 +3,7 @@ comma := ,
 MAKEFLAGS += --no-print-directory
 BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS ?= $(shell nproc)
+PYTHON_VENV = $$(python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
 .PHONY: all deps build demo test parity bench clean
 
@@ -22,12 +23,12 @@ demo: build
 
 # All tests, or with SANITIZE=address,undefined (or thread) those in C.
 test: build
-	@$(if $(SANITIZE),,bash tools/install_dependencies.sh python3-venv node:nodejs npm:npm)
+	@$(if $(SANITIZE),,bash tools/install_dependencies.sh $(PYTHON_VENV) node:nodejs npm:npm)
 	@python3 tests/run.py --build $(BUILD) $(if $(SANITIZE),--only c)
 
 # Fresh random models against PyTorch, transformers and peft, in an environment of their own.
 parity: build
-	@bash tools/install_dependencies.sh python3-venv
+	@bash tools/install_dependencies.sh $(PYTHON_VENV)
 	@python3 tests/run.py --build $(BUILD) --only parity
 
 bench: build
