@@ -106,6 +106,19 @@ static bool add_checkpoint(struct store *store, const struct job_record *job, co
     return ok;
 }
 
+// A resumed run may tell of a checkpoint again.
+static bool is_known(struct store *store, const struct job_record *job, long long step, bool *known,
+    struct error *error) {
+    struct page_query query = {.account = job->account, .job = job->id, .limit = 1};
+    struct checkpoint_record *newest;
+    size_t count;
+    bool more;
+    if (!checkpoint_list(store, &query, &newest, &count, &more, error)) return false;
+    *known = count && newest->step >= step;
+    checkpoint_list_free(newest, count);
+    return true;
+}
+
 bool job_publish_checkpoint(struct store *store, const struct job_record *job, const json_t *event,
     bool *done, struct error *error) {
     char directory[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE], name[128];
@@ -114,6 +127,9 @@ bool job_publish_checkpoint(struct store *store, const struct job_record *job, c
     char *base = NULL, *model = NULL;
     *done = false;
     if (!path || strncmp(path, JOB_CHECKPOINT_DIRECTORY "/", 12) || strstr(path, "..")) return true;
+    bool known;
+    if (!is_known(store, job, step, &known, error)) return false;
+    if (known) return true;
     snprintf(name, sizeof name, "%s-step-%lld", job->id, step);
     if (!job_directory_path(store, job->id, directory, error) ||
         !file_path(from, sizeof from, error, directory, path) ||

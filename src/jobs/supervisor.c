@@ -141,8 +141,10 @@ static void look_at(struct supervisor *s, struct job_record *job) {
     // First whether it lives, then what it wrote: a trainer that has ended has written all.
     bool worked_on = is_worked_on(s, job, how);
     if (!job_events_follow(s->options.store, job, &error)) {
-        if (error.code != ERROR_CONFLICT) // cancelled in the meantime
-            log_error("job %s: %s", job->id, error.message);
+        log_error("job %s: %s", job->id, error.message);
+        // A full disk or short memory may pass; what else stands in the way will not.
+        if (error.code != ERROR_IO && error.code != ERROR_MEMORY)
+            fail_job(s, job, "server_error", error.message);
         return;
     }
     if (job_status_is_final(job->status)) {

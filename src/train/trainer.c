@@ -54,17 +54,42 @@ static void complete_metrics(
         seconds > 0 ? (double)(t->state.tokens - t->tokens_before) / seconds : 0;
 }
 
-static bool end_epoch(struct trainer *t, const struct position *position,
+// Tells of the checkpoint that ends an epoch (counted from 1).
+static bool announce_checkpoint(struct trainer *t, uint64_t epoch,
     const struct train_metrics *metrics, struct error *error) {
     char name[64];
     checkpoint_name(name, sizeof name, t->state.step);
-    if (!trainer_checkpoint(t, error)) return false;
     json_t *event = train_metrics_json(metrics, "checkpoint");
     if (event) {
-        json_object_set_new(event, "epoch", json_integer((json_int_t)position->epoch + 1));
+        json_object_set_new(event, "epoch", json_integer((json_int_t)epoch));
         json_object_set_new(event, "path", json_string(name));
     }
     return train_events_write(t->events, event, error);
+}
+
+static bool end_epoch(struct trainer *t, const struct position *position,
+    const struct train_metrics *metrics, struct error *error) {
+    return trainer_checkpoint(t, error) &&
+           announce_checkpoint(t, position->epoch + 1, metrics, error);
+}
+
+// A process that ended between a checkpoint and its event: the event is written again, without the
+// metrics, which were told before. Readers know a step that they have seen.
+static bool announce_resumed(struct trainer *t, struct error *error) {
+    struct train_metrics metrics = {.step = t->state.step,
+        .total_steps = t->schedule.total_steps,
+        .tokens = t->state.tokens,
+        .train_loss = NAN,
+        .train_accuracy = NAN,
+        .valid_loss = NAN,
+        .valid_accuracy = NAN,
+        .full_valid_loss = NAN,
+        .full_valid_accuracy = NAN,
+        .grad_norm = NAN};
+    for (uint64_t epoch = 0; t->state.step && epoch < (uint64_t)t->spec->epochs; epoch++)
+        if (t->epoch_ends[epoch] == t->state.step)
+            return announce_checkpoint(t, epoch + 1, &metrics, error);
+    return true;
 }
 
 static bool after_step(struct trainer *t, const struct position *position,
@@ -105,6 +130,7 @@ static enum trainer_outcome run_epoch(
 }
 
 static enum trainer_outcome run(struct trainer *t, struct error *error) {
+    if (!announce_resumed(t, error)) return TRAINER_FAILED;
     while (t->state.step < t->schedule.total_steps) {
         struct position position;
         if (!find_position(t, &position, error)) return TRAINER_FAILED;
