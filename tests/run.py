@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the suites of tests, each in its own way, and counts what they say.
 
-The last line is "N passed, N failed". Suites: c (unit tests and fuzz targets over their corpora), clients
-(the official OpenAI clients against the real binary), crash (kill -9 and restarts), parity (against PyTorch,
-transformers and peft; only when asked for).
+The last line is "N passed, N failed". Suites: style (tools/check_style), c (unit tests and fuzz targets over their
+corpora), clients (the official OpenAI clients, and the command line, against the real binary), crash (kill -9 and
+restarts), parity (against PyTorch, transformers and peft; only when asked for).
 """
 import argparse
 import os
@@ -42,6 +42,12 @@ def run(command, **options):
         print(line, end="", flush=True)
         lines.append(line)
     return process.wait(), "".join(lines)
+
+
+def suite_style(_, count):
+    say("style")
+    status, _ = run([sys.executable, str(ROOT / "tools" / "check_style")])
+    count.add(not status, bool(status))
 
 
 def suite_c(build, count):
@@ -134,7 +140,7 @@ def suite_parity(build, count):
     suite_python(python, "tests/parity", build, count)
 
 
-SUITES = {"c": suite_c, "clients": suite_clients, "crash": suite_crash, "parity": suite_parity}
+SUITES = {"style": suite_style, "c": suite_c, "clients": suite_clients, "crash": suite_crash, "parity": suite_parity}
 
 
 def main():
@@ -143,7 +149,7 @@ def main():
     parser.add_argument("--only", choices=SUITES, action="append")
     given = parser.parse_args()
     count = Count()
-    for name in given.only or ["c", "clients", "crash"]:
+    for name in given.only or ["style", "c", "clients", "crash"]:
         SUITES[name](given.build.resolve(), count)
     if count.skipped:
         print(f"\n{count.skipped} skipped (the reasons stand above)")
