@@ -48,6 +48,30 @@ static bool choose_seed(const struct job_request *job, int64_t *seed, struct err
     return true;
 }
 
+static bool add_message(struct service *service, const char *job, const char *text, const char *id,
+    struct error *error) {
+    char *message = memory_format("%s: %s", text, id);
+    struct event_record event = {
+        .level = (char *)"info", .type = (char *)"message", .message = message};
+    bool good = message ? event_add(service->store, job, &event, error)
+                        : memory_error(error, "an event's message");
+    memory_free(event.id);
+    memory_free(message);
+    return good;
+}
+
+// The job and its first two events, or nothing.
+static bool store_job(struct service *service, struct job_record *record, struct error *error) {
+    if (!store_begin(service->store, error)) return false;
+    bool good =
+        job_create(service->store, record, error) &&
+        add_message(service, record->id, "Created fine-tuning job", record->id, error) &&
+        add_message(service, record->id, "Validating training file", record->training_file, error);
+    if (good) return store_commit(service->store, error);
+    store_rollback(service->store);
+    return false;
+}
+
 // Writes the record, tells the supervisor, and answers with the job.
 static void create_job(struct service *service, const struct request *request,
     const struct job_request *job, const struct model_record *model, struct reply *reply) {
@@ -63,7 +87,7 @@ static void create_job(struct service *service, const struct request *request,
         .lora = job->lora ? json_dumps(job->lora, JSON_COMPACT) : NULL,
         .metadata = job->metadata ? json_dumps(job->metadata, JSON_COMPACT) : NULL,
     };
-    if (choose_seed(job, &record.seed, &error) && job_create(service->store, &record, &error)) {
+    if (choose_seed(job, &record.seed, &error) && store_job(service, &record, &error)) {
         reply_json(reply, 200, job_object(&record));
         supervisor_wake(service->supervisor);
     } else {
