@@ -7,6 +7,7 @@
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "train/train_job.h"
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static const struct cli_option options[] = {
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all); the result is the same"},
     {"--validate-only", NULL, CLI_FLAG, &validate_only, "of a job directory: check the data"},
     {"--quiet", NULL, CLI_FLAG, &quiet, "no progress"},
-    {"--json", NULL, CLI_FLAG, &as_json, "print the last event as JSON at the end"},
+    {"--json", NULL, CLI_FLAG, &as_json, "print where the adapter is as JSON"},
 };
 
 static const struct cli_syntax syntax = {
@@ -116,6 +117,15 @@ static bool expose_adapter(const char *directory, struct error *error) {
     return true;
 }
 
+static void print_json(const char *directory) {
+    json_t *root =
+        json_pack("{s:s, s:s, s:s}", "status", "succeeded", "adapter", directory, "model", model);
+    char *text = json_dumps(root, JSON_PRESERVE_ORDER);
+    printf("%s\n", text ? text : "{}");
+    free(text);
+    json_decref(root);
+}
+
 static int finish(enum job_exit outcome, const char *directory, bool by_hand, struct error *error) {
     if (outcome == JOB_EXIT_SUCCEEDED && by_hand && !expose_adapter(directory, error))
         outcome = JOB_EXIT_FAILED;
@@ -123,7 +133,7 @@ static int finish(enum job_exit outcome, const char *directory, bool by_hand, st
     if (outcome == JOB_EXIT_INTERRUPTED && by_hand)
         fprintf(stderr, "temper: stopped; the same command goes on from here\n");
     if (outcome == JOB_EXIT_SUCCEEDED && by_hand && as_json)
-        printf("{\"status\": \"succeeded\", \"output\": \"%s\"}\n", directory);
+        print_json(directory);
     else if (outcome == JOB_EXIT_SUCCEEDED && by_hand && !quiet)
         printf("adapter in %s; try it: temper chat --model %s --adapter %s\n", directory, model,
             directory);
