@@ -15,7 +15,8 @@ import sys
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PARITY_PACKAGES = ["torch==2.13.0", "transformers==5.23.0", "peft==0.21.2", "safetensors==0.8.0"]
+TORCH = "2.13.0"
+PARITY_PACKAGES = ["transformers==5.23.0", "peft==0.21.2", "safetensors==0.8.0"]
 CASE = re.compile(r"^(?:\d+: )?\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$", re.M)
 
 
@@ -74,7 +75,21 @@ def suite_c(build, count):
                 print(f"  {line}")
 
 
-def environment(directory, packages):
+def install(python, *packages, **options):
+    return subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
+                          **options).returncode
+
+
+def install_torch(python):
+    """The build without CUDA, where pip finds one: PyPI has it for some machines only."""
+    if install(python, f"torch=={TORCH}+cpu", stderr=subprocess.DEVNULL) == 0:
+        return
+    print("pip finds no CPU build of PyTorch: taking the usual one, which may be large. To avoid that, name PyTorch's\n"
+          "own index of CPU builds in PIP_EXTRA_INDEX_URL, or an environment that has it in PARITY_PYTHON.", flush=True)
+    install(python, f"torch=={TORCH}", check=True)
+
+
+def environment(directory, packages, before=None):
     """A virtual environment with these packages, made once. Returns its python."""
     python = directory / "bin" / "python"
     stamp = directory / "packages"
@@ -82,8 +97,11 @@ def environment(directory, packages):
         print(f"installing {', '.join(packages)} into {directory}", flush=True)
         shutil.rmtree(directory, ignore_errors=True)
         venv.create(directory, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages],
-                       check=True)
+        if before:
+            before(python)
+        install(python, *packages, check=True)
+        size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
+        print(f"it takes {size / 1e6:.0f} MB", flush=True)
         stamp.write_text("\n".join(packages))
     return python
 
@@ -136,7 +154,7 @@ def suite_crash(build, count):
 def suite_parity(build, count):
     say("parity: live, against PyTorch, transformers and peft")
     given = os.environ.get("PARITY_PYTHON")
-    python = given or environment(build / "venv-parity", PARITY_PACKAGES)
+    python = given or environment(build / "venv-parity", PARITY_PACKAGES, install_torch)
     suite_python(python, "tests/parity", build, count)
 
 

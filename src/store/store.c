@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/store_internal.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -248,12 +249,30 @@ void store_close(struct store *store) {
     memory_free(store);
 }
 
+// What uploads left behind when their server was killed: nobody else writes here.
+static bool remove_parts(struct store *store, struct error *error) {
+    char path[FILE_PATH_SIZE], part[FILE_PATH_SIZE];
+    struct dirent *entry;
+    if (!file_path(path, sizeof path, error, store->directory, "uploads")) return false;
+    DIR *folder = opendir(path);
+    if (!folder) return error_set_errno(error, ERROR_IO, "cannot read %s", path);
+    bool ok = true;
+    while (ok && (entry = readdir(folder))) {
+        size_t length = strlen(entry->d_name);
+        if (length < 5 || strcmp(entry->d_name + length - 5, ".part")) continue;
+        ok = file_path(part, sizeof part, error, path, entry->d_name) &&
+             file_remove_tree(part, error);
+    }
+    closedir(folder);
+    return ok;
+}
+
 bool store_hold(struct store *store, struct error *error) {
     char path[FILE_PATH_SIZE];
     if (!file_path(path, sizeof path, error, store->directory, "server.lock")) return false;
     store->held = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->held < 0) return error_set_errno(error, ERROR_IO, "cannot open %s", path);
-    if (flock(store->held, LOCK_EX | LOCK_NB) == 0) return true;
+    if (flock(store->held, LOCK_EX | LOCK_NB) == 0) return remove_parts(store, error);
     if (errno != EWOULDBLOCK) return error_set_errno(error, ERROR_IO, "cannot lock %s", path);
     return error_set(error, ERROR_CONFLICT,
         "another temper serve works on %s; end it, or give --data another directory",

@@ -18,7 +18,8 @@ struct store;
 bool store_open(struct store **store, const char *data, struct error *error) WARN_UNUSED;
 void store_close(struct store *store);
 
-// Only one server works on a data directory: holds it until store_close, or ERROR_CONFLICT.
+// Only one server works on a data directory: holds it until store_close, or ERROR_CONFLICT. Uploads
+// that the last one left half done are removed.
 bool store_hold(struct store *store, struct error *error) WARN_UNUSED;
 
 // What happens between the two happens as a whole or not at all; other threads wait.

@@ -7,10 +7,12 @@ import pathlib
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 import unittest
+import urllib.parse
 import urllib.request
 
 from support.server import ROOT, TEMPER, Server, wait_for
@@ -93,7 +95,7 @@ class Restarts(unittest.TestCase):
                                 capture_output=True, env=self.server.environment()).stdout
         return self.call("POST", "/fine_tuning/jobs", {
             "training_file": json.loads(output)["id"], "model": "temper/mini-instruct",
-            "hyperparameters": {"n_epochs": epochs, "batch_size": 10}})["id"]
+            "seed": 11, "hyperparameters": {"n_epochs": epochs, "batch_size": 10}})["id"]
 
     def job(self, job):
         return self.call("GET", f"/fine_tuning/jobs/{job}")
@@ -134,6 +136,50 @@ class Restarts(unittest.TestCase):
         answer = self.call("POST", "/chat/completions", {
             "model": model, "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]})
         self.assertTrue(answer["choices"][0]["message"]["content"])
+
+    def adapter_of(self, job):
+        return digest(self.server.data / "adapters" / job)
+
+    def end_of(self, job):
+        final = wait_for(lambda: (lambda j: j if j["finished_at"] else None)(self.job(job)), 240, "the job's end")
+        self.assertEqual(final["status"], "succeeded", final["error"])
+
+    def test_server_and_trainer_killed_together_end_in_the_same_bytes(self):
+        undisturbed = self.create_job(2)
+        self.end_of(undisturbed)
+        job = self.create_job(2)
+        self.wait_for_steps(job, 35)  # behind the checkpoint of the first epoch
+        trainer = self.trainer_of(job)
+        self.server.stop(signal.SIGKILL)
+        os.kill(trainer, signal.SIGKILL)
+        self.server.start()
+        self.end_of(job)
+        self.assertEqual(self.adapter_of(job), self.adapter_of(undisturbed))
+
+    def test_what_was_acknowledged_survives(self):
+        files, jobs = [], []
+        for _ in range(4):
+            jobs.append(self.create_job(50))
+            files.append(self.job(jobs[-1])["training_file"])
+            self.server.stop(signal.SIGKILL)
+            self.server.start()
+        for file in files:
+            self.assertEqual(self.call("GET", f"/files/{file}")["bytes"], EXAMPLES.stat().st_size)
+        self.assertEqual([job["id"] for job in self.call("GET", "/fine_tuning/jobs")["data"]], jobs[::-1])
+        for job in jobs:
+            self.assertEqual(self.call("POST", f"/fine_tuning/jobs/{job}/cancel")["status"], "cancelled")
+
+    def test_half_an_upload_leaves_nothing(self):
+        address = urllib.parse.urlsplit(self.server.url)
+        with socket.create_connection((address.hostname, address.port)) as half:
+            half.sendall(b"POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + self.server.key.encode()
+                         + b"\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: 9000000\r\n\r\n"
+                         b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n' + b"x" * 100000)
+            wait_for(lambda: list((self.server.data / "uploads").iterdir()), 10, "the beginning of a file")
+            self.server.stop(signal.SIGKILL)
+        self.server.start()
+        self.assertEqual(list((self.server.data / "uploads").iterdir()), [])
+        self.assertEqual(self.call("GET", "/files")["data"], [])
 
     def test_a_trainer_that_dies_is_started_again(self):
         job = self.create_job(2)
