@@ -2,22 +2,42 @@
 #include <stdint.h>
 #include <string.h>
 
+// Bytes of a character that begins with `first`, 0 if none does.
+static size_t size_of(uint8_t first) {
+    return first < 0x80   ? 1
+           : first < 0xc2 ? 0
+           : first < 0xe0 ? 2
+           : first < 0xf0 ? 3
+           : first < 0xf5 ? 4
+                          : 0;
+}
+
+static bool may_be_second(uint8_t first, uint8_t second) {
+    uint8_t least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return second >= least && second <= most;
+}
+
+// How many bytes, 1 at least, can stand together in one character of `size` bytes.
+static size_t together(const uint8_t *text, size_t left, size_t size) {
+    size_t count = 1;
+    if (size > 1 && left > 1 && may_be_second(text[0], text[1])) count = 2;
+    while (count > 1 && count < size && count < left && (text[count] & 0xc0) == 0x80)
+        count++;
+    return count;
+}
+
 // Bytes of the character at `text`, 0 if there is no valid one.
 static size_t character_length(const uint8_t *text, size_t left) {
-    uint8_t first = text[0];
-    size_t size = first < 0x80   ? 1
-                  : first < 0xc2 ? 0
-                  : first < 0xe0 ? 2
-                  : first < 0xf0 ? 3
-                  : first < 0xf5 ? 4
-                                 : 0;
-    if (!size || size > left) return 0;
-    for (size_t i = 1; i < size; i++)
-        if ((text[i] & 0xc0) != 0x80) return 0;
-    if ((first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f) ||
-        (first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f))
-        return 0;
-    return size;
+    size_t size = size_of(text[0]);
+    return size && together(text, left, size) == size ? size : 0;
+}
+
+size_t utf8_broken_length(const char *text, size_t length, bool *unfinished) {
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t size = size_of(bytes[0]), count = together(bytes, length, size);
+    *unfinished = size > count && count == length;
+    return count;
 }
 
 size_t utf8_valid_length(const char *text, size_t length) {

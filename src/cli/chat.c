@@ -104,13 +104,14 @@ static bool converse(struct engine *engine, const char *directory, struct error 
         if (length < 0) break;
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
             length--;
-        if (!length) {
+        ok = length && add_message(messages, "user", line, (size_t)length, error) &&
+             answer_chat(engine, directory, messages, error);
+        if (!length || (!ok && terminal && error->code == ERROR_INVALID)) {
+            if (length) cli_fail(error); // the chat is longer than the context, say: begin again
             json_decref(messages);
             messages = new_chat();
-            continue;
+            ok = true;
         }
-        ok = add_message(messages, "user", line, (size_t)length, error) &&
-             answer_chat(engine, directory, messages, error);
     }
     if (terminal) printf("\n");
     free(line);

@@ -139,6 +139,17 @@ static json_t *question_of(
     return NULL;
 }
 
+// The start of the next line that says something; NULL at the end.
+static const char *next_line(const char **at, const char *end, size_t *length) {
+    while (*at < end) {
+        const char *line = *at, *newline = memchr(line, '\n', (size_t)(end - line));
+        *at = newline ? newline + 1 : end;
+        *length = (size_t)((newline ? newline : end) - line);
+        if (strspn(line, " \t\r\n") < *length) return line;
+    }
+    return NULL;
+}
+
 struct question {
     struct answer answer;
     json_t *row, *messages;
@@ -146,9 +157,13 @@ struct question {
 };
 
 static bool ask(struct question *question, struct evaluation *e, struct engine *engine,
-    const char *line, size_t length, struct error *error) {
+    const char **at, const char *end, struct error *error) {
+    size_t length;
+    const char *line = next_line(at, end, &length);
     answer_init(&question->answer);
-    question->row = NULL;
+    question->row = question->messages = NULL;
+    if (!line)
+        return error_set(error, ERROR_CONFLICT, "%s became shorter while it was read", e->file);
     question->messages = question_of(line, length, &question->wanted, &question->row, error);
     if (!question->messages) return false;
     question->answer.request.model = e->model.path;
@@ -171,27 +186,13 @@ static void forget(struct question *question) {
     json_decref(question->row);
 }
 
-// The start of the next line that says something; NULL at the end.
-static const char *next_line(const char **at, const char *end, size_t *length) {
-    while (*at < end) {
-        const char *line = *at, *newline = memchr(line, '\n', (size_t)(end - line));
-        *at = newline ? newline + 1 : end;
-        *length = (size_t)((newline ? newline : end) - line);
-        if (strspn(line, " \t\r\n") < *length) return line;
-    }
-    return NULL;
-}
-
 static bool answer_some(struct evaluation *e, struct engine *engine, const char **at,
     const char *end, size_t first, size_t count, struct error *error) {
     struct question questions[AT_ONCE];
     size_t asked = 0;
     bool ok = true;
-    for (; ok && asked < count; asked++) {
-        size_t length;
-        const char *line = next_line(at, end, &length);
-        ok = line && ask(&questions[asked], e, engine, line, length, error);
-    }
+    for (; ok && asked < count; asked++)
+        ok = ask(&questions[asked], e, engine, at, end, error);
     for (size_t i = 0; i < asked; i++) {
         bool begun = questions[i].answer.ticket != 0;
         struct error ignored;

@@ -238,7 +238,25 @@ static void end_running(struct engine *engine, struct job *job, enum engine_reas
     finish(engine, job, reason);
 }
 
+// Takes a cancelled request out of those waiting, or NULL: it must not wait for a place to end.
+static struct job *take_cancelled(struct engine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    struct job **at = &engine->waiting;
+    while (*at && !(*at)->cancelled)
+        at = &(*at)->next;
+    struct job *job = *at;
+    if (job) {
+        *at = job->next;
+        engine->waiting_count--;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return job;
+}
+
 static void end_cancelled(struct engine *engine) {
+    struct job *waiting;
+    while ((waiting = take_cancelled(engine)))
+        finish(engine, waiting, ENGINE_CANCELLED);
     for (size_t i = engine->running_count; i-- > 0;)
         if (is_cancelled(engine, engine->running[i]))
             end_running(engine, engine->running[i], ENGINE_CANCELLED);
@@ -362,6 +380,15 @@ static void *schedule(void *context) {
 
 // ---- opening and closing ----
 
+static void free_engine(struct engine *engine) {
+    model_cache_free(&engine->cache);
+    compute_free(engine->compute);
+    buffer_free(&engine->ready);
+    pthread_mutex_destroy(&engine->lock);
+    pthread_cond_destroy(&engine->wake);
+    memory_free(engine);
+}
+
 bool engine_open(
     struct engine **engine, const struct engine_options *options, struct error *error) {
     struct engine *made = memory_alloc_zeroed(1, sizeof *made);
@@ -375,8 +402,7 @@ bool engine_open(
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->wake, NULL);
     if (pthread_create(&made->thread, NULL, schedule, made) != 0) {
-        compute_free(made->compute);
-        memory_free(made);
+        free_engine(made);
         return error_set(error, ERROR_IO, "cannot start the engine's thread");
     }
     *engine = made;
@@ -390,10 +416,5 @@ void engine_close(struct engine *engine) {
     pthread_cond_signal(&engine->wake);
     pthread_mutex_unlock(&engine->lock);
     pthread_join(engine->thread, NULL);
-    model_cache_free(&engine->cache);
-    compute_free(engine->compute);
-    buffer_free(&engine->ready);
-    pthread_mutex_destroy(&engine->lock);
-    pthread_cond_destroy(&engine->wake);
-    memory_free(engine);
+    free_engine(engine);
 }

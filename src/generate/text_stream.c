@@ -47,19 +47,25 @@ static size_t maybe_stop(const struct text_stream *stream) {
 
 // How many of the first `length` bytes are characters, or bytes that no further byte can make one.
 static size_t whole_characters(const char *text, size_t length) {
-    size_t valid = utf8_valid_length(text, length);
-    while (valid + 4 <= length) // a character has four bytes at most: this one is none
-        valid += 1 + utf8_valid_length(text + valid + 1, length - valid - 1);
-    return valid;
+    bool unfinished = false;
+    size_t whole = utf8_valid_length(text, length);
+    while (whole < length) {
+        size_t broken = utf8_broken_length(text + whole, length - whole, &unfinished);
+        if (unfinished) break;
+        whole += broken;
+        whole += utf8_valid_length(text + whole, length - whole);
+    }
+    return whole;
 }
 
 static void show(struct buffer *ready, const char *text, size_t length) {
     while (length) {
+        bool unfinished;
         size_t valid = utf8_valid_length(text, length);
         buffer_append(ready, text, valid);
         if (valid < length) {
             buffer_append_text(ready, replacement);
-            valid++;
+            valid += utf8_broken_length(text + valid, length - valid, &unfinished);
         }
         text += valid;
         length -= valid;

@@ -19,7 +19,7 @@ void text_stream_free(struct text_stream *stream);
 bool text_stream_add(struct text_stream *stream, const char *bytes, size_t length,
     struct buffer *ready, struct error *error) WARN_UNUSED;
 
-// The end: the rest, with U+FFFD in place of bytes that are no character.
+// The end: the rest. Here as above U+FFFD stands for bytes that are no character.
 bool text_stream_finish(
     struct text_stream *stream, struct buffer *ready, struct error *error) WARN_UNUSED;
 
