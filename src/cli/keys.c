@@ -40,16 +40,16 @@ static bool check_account(struct error *error) {
         good = strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", account[i]) != NULL;
     return good || error_set(error, ERROR_INVALID,
                        "--account must be 1 to 64 small letters, digits, - and _: it is part of "
-                       "the names of "
-                       "fine-tuned models");
+                       "the names of fine-tuned models");
 }
 
 static bool create(struct store *store, const char *word, struct error *error) {
-    char *key;
+    char *id, *key;
     (void)word;
-    if (!check_account(error) || !key_create(store, account, name, &key, error)) return false;
+    if (!check_account(error) || !key_create(store, account, name, &id, &key, error)) return false;
     if (as_json) {
-        json_t *root = json_pack("{s:s, s:s, s:s}", "key", key, "account", account, "name", name);
+        json_t *root = json_pack(
+            "{s:s, s:s, s:s, s:s}", "id", id, "key", key, "account", account, "name", name);
         api_client_print(root);
         json_decref(root);
     } else {
@@ -57,6 +57,7 @@ static bool create(struct store *store, const char *word, struct error *error) {
         fprintf(stderr, "This is the only time that the key is shown.\n");
     }
     memory_free(key);
+    memory_free(id);
     return true;
 }
 

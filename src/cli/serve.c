@@ -54,7 +54,7 @@ static bool make_first_key(struct store *store, char **key, struct error *error)
     size_t count;
     *key = NULL;
     if (!key_count(store, &count, error)) return false;
-    return count > 0 || key_create(store, "personal", "first key", key, error);
+    return count > 0 || key_create(store, "personal", "first key", NULL, key, error);
 }
 
 static bool write_port(const struct server *server, struct error *error) {

@@ -13,6 +13,8 @@
 static const char training_link[] = "training.jsonl";
 static const char validation_link[] = "validation.jsonl";
 
+enum { MAX_SPEC = 1 << 20 };
+
 bool job_directory_path(struct store *store, const char *job, char *path, struct error *error) {
     char folder[FILE_PATH_SIZE];
     return file_path(folder, sizeof folder, error, store_directory(store), "jobs") &&
@@ -58,10 +60,17 @@ static void set_json(json_t *spec, const char *key, const char *text) {
     if (value) json_object_set_new(spec, key, value);
 }
 
+// Whose fault is `error`, from here on: remembers it where the thing is gone.
+static bool blame(const char **param, const char *name, const struct error *error) {
+    if (error->code == ERROR_NOT_FOUND || error->code == ERROR_CONFLICT) *param = name;
+    return false;
+}
+
 static bool fill_spec(struct store *store, const struct job_record *job, const char *directory,
-    int threads, json_t *spec, struct error *error) {
+    int threads, json_t *spec, const char **param, struct error *error) {
     struct model_record model;
-    if (!model_resolve(store, job->account, job->model, &model, error)) return false;
+    if (!model_resolve(store, job->account, job->model, &model, error))
+        return blame(param, "model", error);
     json_object_set_new(spec, "model", json_string(model.directory));
     json_object_set_new(spec, "base_model_name", json_string(model.base));
     if (model.adapter) json_object_set_new(spec, "adapter", json_string(model.adapter));
@@ -70,14 +79,16 @@ static bool fill_spec(struct store *store, const struct job_record *job, const c
     json_object_set_new(spec, "threads", json_integer(threads));
     set_json(spec, "hyperparameters", job->hyperparameters);
     set_json(spec, "lora", job->lora);
-    return add_file(
-               store, job, directory, "training", training_link, job->training_file, spec, error) &&
-           add_file(store, job, directory, "validation", validation_link, job->validation_file,
-               spec, error);
+    if (!add_file(
+            store, job, directory, "training", training_link, job->training_file, spec, error))
+        return blame(param, "training_file", error);
+    return add_file(store, job, directory, "validation", validation_link, job->validation_file,
+               spec, error) ||
+           blame(param, "validation_file", error);
 }
 
-bool job_directory_prepare(
-    struct store *store, const struct job_record *job, int threads, struct error *error) {
+bool job_directory_prepare(struct store *store, const struct job_record *job, int threads,
+    const char **param, struct error *error) {
     char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
     if (!job_directory_path(store, job->id, directory, error) ||
         !file_make_directories(directory, error) ||
@@ -85,7 +96,7 @@ bool job_directory_prepare(
         return false;
     if (file_exists(path)) return true;
     json_t *spec = json_object();
-    bool ok = spec ? fill_spec(store, job, directory, threads, spec, error)
+    bool ok = spec ? fill_spec(store, job, directory, threads, spec, param, error)
                    : memory_error(error, "a job's spec");
     if (ok) {
         char *text = json_dumps(spec, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -94,6 +105,22 @@ bool job_directory_prepare(
         free(text);
     }
     json_decref(spec);
+    return ok;
+}
+
+bool job_directory_base(struct store *store, const char *job, char **base, struct error *error) {
+    char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE], *text;
+    size_t length;
+    if (!job_directory_path(store, job, directory, error) ||
+        !file_path(path, sizeof path, error, directory, JOB_SPEC_FILE) ||
+        !file_read(path, MAX_SPEC, &text, &length, error))
+        return false;
+    json_t *spec = json_loadb(text, length, 0, NULL);
+    const char *name = json_string_value(json_object_get(spec, "base_model_name"));
+    bool ok = name ? (*base = memory_copy_string(name)) || memory_error(error, "a model's name")
+                   : error_set(error, ERROR_INVALID, "%s names no base model", path);
+    json_decref(spec);
+    memory_free(text);
     return ok;
 }
 

@@ -10,9 +10,15 @@ bool job_directory_path(
     struct store *store, const char *job, char *path, struct error *error) WARN_UNUSED;
 
 // Makes the directory with its spec.json and its own links to the training data, unless that was
-// done before. ERROR_NOT_FOUND or ERROR_INVALID where the files or the model are no longer there.
+// done before. Where a file or the model is no longer there, *param is the job's field that named
+// it; else it is left alone.
 bool job_directory_prepare(struct store *store, const struct job_record *job, int threads,
-    struct error *error) WARN_UNUSED;
+    const char **param, struct error *error) WARN_UNUSED;
+
+// The id of the model that the job's model goes back to (memory_free), as it was when the directory
+// was made: models may be deleted since.
+bool job_directory_base(
+    struct store *store, const char *job, char **base, struct error *error) WARN_UNUSED;
 
 // Whether a trainer lives there, whoever started it.
 bool job_directory_is_held(const char *path);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "jobs/job_directory.h"
 #include "jobs/job_publish.h"
+#include "jobs/job_state.h"
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -15,12 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_READ = 4 << 20 }; // bytes of events taken over at a time
+enum {
+    MAX_READ = 4 << 20,   // bytes of events taken over at a time
+    SHOWN_STEPS = 1000,   // about so many a job have an event of their own
+    KEPT_CHECKPOINTS = 3, // the API shows the last ones
+};
 
 struct reading {
     struct store *store;
     struct job_record *job;
     struct error *error;
+    size_t checkpoints; // published
 };
 
 static bool set_text(char **text, const char *value, struct error *error) {
@@ -67,7 +73,7 @@ void job_events_tell(
     struct store *store, const struct job_record *job, const char *level, const char *format, ...) {
     char message[2048];
     struct error error;
-    struct reading reading = {store, (struct job_record *)job, &error};
+    struct reading reading = {store, (struct job_record *)job, &error, 0};
     va_list values;
     va_start(values, format);
     vsnprintf(message, sizeof message, format, values);
@@ -86,7 +92,7 @@ static int64_t when(const json_t *event) {
     return json_integer_value(json_object_get(event, "time"));
 }
 
-static bool take_message(const struct reading *r, const json_t *event) {
+static bool take_message(struct reading *r, const json_t *event) {
     const char *level = text_of(event, "level"), *message = text_of(event, "message");
     return !level || !message || add_event(r, level, "message", message, NULL, when(event));
 }
@@ -99,7 +105,7 @@ static bool set_json(char **text, const json_t *value, struct error *error) {
     return ok;
 }
 
-static bool take_plan(const struct reading *r, const json_t *event) {
+static bool take_plan(struct reading *r, const json_t *event) {
     return set_json(
                &r->job->hyperparameters, json_object_get(event, "hyperparameters"), r->error) &&
            set_json(&r->job->lora, json_object_get(event, "lora"), r->error);
@@ -129,44 +135,45 @@ static void estimate(struct job_record *job, const json_t *event) {
         job->estimated_finish = when(event) + (int64_t)(tokens * (total - step) / step / pace) + 1;
 }
 
-static bool take_metrics(const struct reading *r, const json_t *event) {
+// All steps are in the table that the job leaves; of a long job's, the events are spread evenly.
+static bool is_shown(const json_t *event) {
+    json_int_t step = json_integer_value(json_object_get(event, "step"));
+    json_int_t total = json_integer_value(json_object_get(event, "total_steps"));
+    json_int_t stride = total > 0 ? (total - 1) / SHOWN_STEPS + 1 : 1;
+    return step % stride == 0 || step == 1 || step == total ||
+           json_is_number(json_object_get(event, "full_valid_loss"));
+}
+
+static bool take_metrics(struct reading *r, const json_t *event) {
     char message[256];
     int64_t step = json_integer_value(json_object_get(event, "step"));
     if (step <= r->job->last_step)
         return true; // a resumed run repeats the steps after its checkpoint
+    estimate(r->job, event);
+    r->job->last_step = step;
+    r->job->attempts = 0;
+    if (!is_shown(event)) return true;
     json_t *data = json_copy((json_t *)event);
     json_object_del(data, "type");
     json_object_del(data, "time");
     describe(event, message, sizeof message);
-    estimate(r->job, event);
-    r->job->last_step = step;
-    r->job->attempts = 0;
     bool ok = add_event(r, "info", "metrics", message, data, when(event));
     json_decref(data);
     return ok;
 }
 
-static bool take_checkpoint(const struct reading *r, const json_t *event) {
-    bool done;
-    char *base = NULL, *name = NULL;
-    struct model_record model;
-    if (!job_publish_checkpoint(r->store, r->job, event, &done, r->error)) return false;
-    if (!done) return true;
-    bool ok = model_resolve(r->store, r->job->account, r->job->model, &model, r->error);
-    if (ok) {
-        base = model.base;
-        ok = job_publish_name(r->job, base, &name, r->error);
-        long long step = (long long)json_integer_value(json_object_get(event, "step"));
-        ok = ok && tell(r, when(event), "info",
-                       "Checkpoint created at step %lld with Snapshot ID: %s:ckpt-step-%lld", step,
-                       name, step);
-        model_record_free(&model);
-    }
+static bool take_checkpoint(struct reading *r, const json_t *event) {
+    char *name;
+    if (!job_publish_checkpoint(r->store, r->job, event, &name, r->error)) return false;
+    if (!name) return true;
+    bool ok = tell(r, when(event), "info", "Checkpoint created at step %lld with Snapshot ID: %s",
+        (long long)json_integer_value(json_object_get(event, "step")), name);
     memory_free(name);
+    r->checkpoints++;
     return ok;
 }
 
-static bool take_error(const struct reading *r, const json_t *event) {
+static bool take_error(struct reading *r, const json_t *event) {
     return set_text(&r->job->error_code, text_of(event, "code"), r->error) &&
            set_text(&r->job->error_message, text_of(event, "message"), r->error) &&
            set_text(&r->job->error_param, text_of(event, "param"), r->error);
@@ -174,7 +181,6 @@ static bool take_error(const struct reading *r, const json_t *event) {
 
 static bool succeed(const struct reading *r, const json_t *event) {
     r->job->trained_tokens = json_integer_value(json_object_get(event, "trained_tokens"));
-    r->job->estimated_finish = 0;
     return job_publish_result(r->store, r->job, r->error) &&
            tell(r, when(event), "info", "New fine-tuned model created: %s",
                r->job->fine_tuned_model) &&
@@ -187,11 +193,12 @@ static bool fail(const struct reading *r, const json_t *event) {
            tell(r, when(event), "error", "The job failed: %s", r->job->error_message);
 }
 
-static bool take_status(const struct reading *r, const json_t *event) {
+static bool take_status(struct reading *r, const json_t *event) {
     struct job_record *job = r->job;
     const char *status = text_of(event, "status");
     bool ok = true;
-    if (!status || !strcmp(status, job->status)) return true;
+    // A resumed run says again that it is running.
+    if (!status || !job_state_may_follow(job->status, status)) return true;
     if (!strcmp(status, "queued"))
         ok = tell(r, when(event), "info", "Files validated, moving job to queued state");
     else if (!strcmp(status, "running"))
@@ -202,16 +209,17 @@ static bool take_status(const struct reading *r, const json_t *event) {
         ok = fail(r, event);
     else if (!strcmp(status, "cancelled"))
         ok = tell(r, when(event), "info", "The job has been cancelled");
-    else
-        return true;
-    if (job_status_is_final(status)) job->finished_at = when(event);
+    if (job_status_is_final(status)) {
+        job->finished_at = when(event);
+        job->estimated_finish = 0;
+    }
     return ok && set_text(&job->status, status, r->error);
 }
 
-static bool take(const struct reading *r, const json_t *event) {
+static bool take(struct reading *r, const json_t *event) {
     static const struct {
         const char *type;
-        bool (*take)(const struct reading *, const json_t *);
+        bool (*take)(struct reading *, const json_t *);
     } kinds[] = {{"status", take_status}, {"message", take_message}, {"plan", take_plan},
         {"metrics", take_metrics}, {"checkpoint", take_checkpoint}, {"error", take_error}};
     const char *type = text_of(event, "type");
@@ -243,10 +251,13 @@ static bool read_new(
     if (got < 0) return error_set_errno(error, ERROR_IO, "cannot read %s", path);
     const char *last = got ? memrchr(*text, '\n', (size_t)got) : NULL;
     *length = last ? (size_t)(last - *text) + 1 : 0;
+    if (!last && got == MAX_READ)
+        return error_set(
+            error, ERROR_INVALID, "%s has a line of more than %d bytes", path, MAX_READ);
     return true;
 }
 
-static bool take_lines(const struct reading *r, const char *text, size_t length) {
+static bool take_lines(struct reading *r, const char *text, size_t length) {
     bool ok = true;
     for (const char *at = text, *end = text + length; ok && at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -258,47 +269,60 @@ static bool take_lines(const struct reading *r, const char *text, size_t length)
     return ok;
 }
 
+// What was taken is stored as a whole, or not at all.
+static bool take_over(struct reading *r, const char *text, size_t length) {
+    if (!store_begin(r->store, r->error)) return false;
+    bool ok = take_lines(r, text, length);
+    r->job->events_read += (int64_t)length;
+    if (ok && job_update(r->store, r->job, r->error)) return store_commit(r->store, r->error);
+    store_rollback(r->store);
+    return false;
+}
+
 bool job_events_follow(struct store *store, struct job_record *job, struct error *error) {
     char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE], *text = NULL;
     size_t length = 0;
-    struct reading reading = {store, job, error};
+    struct error later;
+    struct reading reading = {store, job, error, 0};
     if (!job_directory_path(store, job->id, directory, error) ||
         !file_path(path, sizeof path, error, directory, JOB_EVENTS_FILE))
         return false;
-    bool ok = read_new(path, job->events_read, &text, &length, error);
-    if (ok && length) {
-        ok = store_begin(store, error);
-        if (ok) {
-            ok = take_lines(&reading, text, length);
-            job->events_read += (int64_t)length;
-            ok = ok && job_update(store, job, error);
-            if (ok)
-                ok = store_commit(store, error);
-            else
-                store_rollback(store);
-        }
-    }
+    bool ok = read_new(path, job->events_read, &text, &length, error) &&
+              (!length || take_over(&reading, text, length));
     memory_free(text);
+    if (ok && reading.checkpoints &&
+        !checkpoint_keep_newest(store, job->account, job->id, KEPT_CHECKPOINTS, &later))
+        log_warning("job %s: %s", job->id, later.message); // one too many is no harm
     return ok;
 }
 
 // ---- ends without a trainer ----
 
-static bool end(const struct reading *r, const char *status) {
+// The last event and the status, both or neither.
+static bool end(struct reading *r, const char *status, const char *level, const char *message) {
     r->job->finished_at = (int64_t)time(NULL);
-    return set_text(&r->job->status, status, r->error) && job_update(r->store, r->job, r->error);
+    r->job->estimated_finish = 0;
+    if (!set_text(&r->job->status, status, r->error) || !store_begin(r->store, r->error))
+        return false;
+    if (job_update(r->store, r->job, r->error) && tell(r, 0, level, "%s", message))
+        return store_commit(r->store, r->error);
+    store_rollback(r->store);
+    return false;
 }
 
 bool job_events_fail(struct store *store, struct job_record *job, const char *code,
     const char *message, const char *param, struct error *error) {
-    struct reading reading = {store, job, error};
-    return set_text(&job->error_code, code, error) &&
-           set_text(&job->error_message, message, error) &&
-           set_text(&job->error_param, param, error) &&
-           tell(&reading, 0, "error", "The job failed: %s", message) && end(&reading, "failed");
+    struct reading reading = {store, job, error, 0};
+    char *last = memory_format("The job failed: %s", message);
+    bool ok = (last || memory_error(error, "an event")) &&
+              set_text(&job->error_code, code, error) &&
+              set_text(&job->error_message, message, error) &&
+              set_text(&job->error_param, param, error) && end(&reading, "failed", "error", last);
+    memory_free(last);
+    return ok;
 }
 
 bool job_events_cancel(struct store *store, struct job_record *job, struct error *error) {
-    struct reading reading = {store, job, error};
-    return tell(&reading, 0, "info", "The job has been cancelled") && end(&reading, "cancelled");
+    struct reading reading = {store, job, error, 0};
+    return end(&reading, "cancelled", "info", "The job has been cancelled");
 }

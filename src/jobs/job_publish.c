@@ -2,16 +2,16 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/job_format.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "jobs/job_directory.h"
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 1 << 30, MAX_ADAPTER_CONFIG = 1 << 20 };
+enum { MAX_EVENTS = 1 << 30 };
 
 static const char adapter_config[] = "adapter_config.json";
 static const char adapter_weights[] = "adapter_model.safetensors";
@@ -43,17 +43,6 @@ static bool adapter_path(struct store *store, const char *name, char *path, stru
     char folder[FILE_PATH_SIZE];
     return file_path(folder, sizeof folder, error, store_directory(store), "adapters") &&
            file_path(path, FILE_PATH_SIZE, error, folder, name);
-}
-
-// The id of the model that the job's model goes back to.
-static bool base_of(
-    struct store *store, const struct job_record *job, char **base, struct error *error) {
-    struct model_record model;
-    if (!model_resolve(store, job->account, job->model, &model, error)) return false;
-    *base = model.base;
-    model.base = NULL;
-    model_record_free(&model);
-    return true;
 }
 
 // ---- checkpoints ----
@@ -120,32 +109,38 @@ static bool is_known(struct store *store, const struct job_record *job, long lon
 }
 
 bool job_publish_checkpoint(struct store *store, const struct job_record *job, const json_t *event,
-    bool *done, struct error *error) {
-    char directory[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE], name[128];
+    char **name, struct error *error) {
+    char directory[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE], folder[128];
     const char *path = json_string_value(json_object_get(event, "path"));
     long long step = (long long)json_integer_value(json_object_get(event, "step"));
     char *base = NULL, *model = NULL;
-    *done = false;
+    *name = NULL;
     if (!path || strncmp(path, JOB_CHECKPOINT_DIRECTORY "/", 12) || strstr(path, "..")) return true;
     bool known;
     if (!is_known(store, job, step, &known, error)) return false;
     if (known) return true;
-    snprintf(name, sizeof name, "%s-step-%lld", job->id, step);
+    snprintf(folder, sizeof folder, "%s-step-%lld", job->id, step);
     if (!job_directory_path(store, job->id, directory, error) ||
         !file_path(from, sizeof from, error, directory, path) ||
-        !adapter_path(store, name, to, error))
+        !adapter_path(store, folder, to, error))
         return false;
-    if (!file_is_directory(to)) {
-        // The trainer keeps the last few; one that was passed by while no server ran is gone.
-        struct error gone;
-        if (!file_is_directory(from) || !link_adapter(from, to, &gone)) return true;
+    // The trainer keeps the last few; one that was passed by while no server ran is gone.
+    if (!file_is_directory(to) && !file_is_directory(from)) return true;
+    struct error passed;
+    if (!file_is_directory(to) && !link_adapter(from, to, &passed)) {
+        log_warning(
+            "job %s: the checkpoint of step %lld is lost: %s", job->id, step, passed.message);
+        return true;
     }
-    bool ok = base_of(store, job, &base, error) && job_publish_name(job, base, &model, error);
+    bool ok = job_directory_base(store, job->id, &base, error) &&
+              job_publish_name(job, base, &model, error);
     char *full = ok ? memory_format("%s:ckpt-step-%lld", model, step) : NULL;
     ok = ok && (full || memory_error(error, "a checkpoint's name")) &&
          add_checkpoint(store, job, full, base, to, event, error);
-    *done = ok;
-    memory_free(full);
+    if (ok)
+        *name = full;
+    else
+        memory_free(full);
     memory_free(model);
     memory_free(base);
     return ok;
@@ -166,7 +161,8 @@ static void append_number(struct buffer *csv, const json_t *event, const char *n
 static void append_row(struct buffer *csv, const json_t *event) {
     static const char *const names[] = {"step", "train_loss", "train_mean_token_accuracy",
         "valid_loss", "valid_mean_token_accuracy", "full_valid_loss",
-        "full_valid_mean_token_accuracy", "learning_rate", "grad_norm", "tokens"};
+        "full_valid_mean_token_accuracy", "learning_rate", "grad_norm", "tokens",
+        "tokens_per_second"};
     size_t count = sizeof names / sizeof *names;
     for (size_t i = 0; i < count; i++)
         append_number(csv, event, names[i], i + 1 == count);
@@ -202,7 +198,7 @@ static bool write_table(struct store *store, const struct job_record *job, const
     buffer_init(&csv, MAX_EVENTS);
     buffer_append_text(&csv,
         "step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy,full_valid_loss,"
-        "full_valid_mean_token_accuracy,learning_rate,grad_norm,tokens\n");
+        "full_valid_mean_token_accuracy,learning_rate,grad_norm,tokens,tokens_per_second\n");
     append_events(&csv, text, length);
     memory_free(text);
     struct file_record record = {.account = job->account,
@@ -226,7 +222,12 @@ static bool move_adapter(struct store *store, const struct job_record *job, cons
     if (!file_path(from, sizeof from, error, directory, JOB_ADAPTER_DIRECTORY) ||
         !adapter_path(store, job->id, to, error))
         return false;
-    return file_is_directory(to) || file_rename_durable(from, to, error);
+    if (file_is_directory(to)) return true; // the server ended between here and the commit
+    if (!file_is_directory(from))
+        return error_set(error, ERROR_INTERNAL,
+            "the trainer says that it has succeeded, but left no adapter; its own words are in "
+            "trainer.log of the job's directory");
+    return file_rename_durable(from, to, error);
 }
 
 static bool set_result_file(struct job_record *job, const char *file_id, struct error *error) {
@@ -239,7 +240,8 @@ bool job_publish_result(struct store *store, struct job_record *job, struct erro
     char directory[FILE_PATH_SIZE], adapter[FILE_PATH_SIZE];
     char *base = NULL, *name = NULL, *file_id = NULL;
     bool ok = job_directory_path(store, job->id, directory, error) &&
-              base_of(store, job, &base, error) && job_publish_name(job, base, &name, error) &&
+              job_directory_base(store, job->id, &base, error) &&
+              job_publish_name(job, base, &name, error) &&
               move_adapter(store, job, directory, adapter, error) &&
               model_add(store, job->account, name, base, adapter, false, error) &&
               write_table(store, job, directory, &file_id, error) &&

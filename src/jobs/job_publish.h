@@ -10,10 +10,10 @@
 bool job_publish_name(
     const struct job_record *job, const char *base, char **name, struct error *error) WARN_UNUSED;
 
-// Copies a checkpoint's adapter and adds it as a model. *done is false where it is there already,
-// or its files are gone.
+// Keeps a checkpoint's adapter and adds it as a model: *name (memory_free) is its name, NULL where
+// it is there already, or its files are gone.
 bool job_publish_checkpoint(struct store *store, const struct job_record *job, const json_t *event,
-    bool *done, struct error *error) WARN_UNUSED;
+    char **name, struct error *error) WARN_UNUSED;
 
 // Moves the adapter, adds the model, and writes step_metrics.csv: fills in fine_tuned_model and
 // result_files of the job.

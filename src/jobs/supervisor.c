@@ -8,6 +8,8 @@
 #include "jobs/job_directory.h"
 #include "jobs/job_events.h"
 #include "jobs/trainer_process.h"
+#include "jobs/trainer_set.h"
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,189 +17,226 @@
 
 enum {
     POLL_MILLISECONDS = 100,
-    MAX_ATTEMPTS = 5, // trainers that die on a job without getting any further
-    MAX_CHILDREN = 64,
-};
-
-// A trainer that this server started.
-struct child {
-    char job[64];
-    pid_t process;
-    bool training; // else it validates
+    COMPLAINT_SECONDS = 10, // between log lines about what fails again and again
+    MAX_ATTEMPTS = 5,       // trainers that die on a job without getting any further
+    MAX_TRAINING = 1,
+    MAX_VALIDATING = 2,
 };
 
 struct supervisor {
     struct supervisor_options options;
     pthread_t thread;
-    pthread_mutex_t lock; // held while a job is looked at, and while one is cancelled
+    pthread_mutex_t lock; // held while jobs are looked at, and while one is cancelled
     pthread_cond_t wake;
     bool woken, closing;
-    struct child children[MAX_CHILDREN];
-    size_t child_count;
-    size_t training; // trainers at work, counted anew in each round
+    struct trainer_set trainers;
+    time_t complained;
 };
-
-// ---- children ----
-
-static struct child *find_child(struct supervisor *s, const char *job) {
-    for (size_t i = 0; i < s->child_count; i++)
-        if (!strcmp(s->children[i].job, job)) return &s->children[i];
-    return NULL;
-}
-
-static void forget_child(struct supervisor *s, struct child *child) {
-    *child = s->children[--s->child_count];
-}
-
-static bool start_trainer(
-    struct supervisor *s, const struct job_record *job, bool validate_only, struct error *error) {
-    char directory[FILE_PATH_SIZE];
-    if (s->child_count == MAX_CHILDREN) return true; // later
-    struct child *child = &s->children[s->child_count];
-    if (!job_directory_prepare(s->options.store, job, s->options.threads, error) ||
-        !job_directory_path(s->options.store, job->id, directory, error) ||
-        !trainer_process_start(
-            directory, validate_only, s->options.launcher, &child->process, error))
-        return false;
-    snprintf(child->job, sizeof child->job, "%s", job->id);
-    child->training = !validate_only;
-    s->child_count++;
-    s->training += child->training;
-    return true;
-}
-
-// Whether a trainer works on the job; where one of ours has ended, *how says how.
-static bool is_worked_on(struct supervisor *s, const struct job_record *job, char how[64]) {
-    char directory[FILE_PATH_SIZE];
-    struct error ignored;
-    struct child *child = find_child(s, job->id);
-    *how = 0;
-    if (child && trainer_process_lives(child->process, how)) return true;
-    if (child) forget_child(s, child);
-    return job_directory_path(s->options.store, job->id, directory, &ignored) &&
-           job_directory_is_held(directory);
-}
-
-// Trainers of jobs that are final already (cancelled ones) end on their own: reap them.
-static void reap(struct supervisor *s) {
-    char how[64];
-    for (size_t i = s->child_count; i-- > 0;)
-        if (!trainer_process_lives(s->children[i].process, how)) forget_child(s, &s->children[i]);
-}
-
-static size_t count_training(const struct supervisor *s) {
-    size_t count = 0;
-    for (size_t i = 0; i < s->child_count; i++)
-        count += s->children[i].training;
-    return count;
-}
 
 // ---- one job ----
 
-static const char *failure_code(const struct error *error) {
-    return error->code == ERROR_NOT_FOUND || error->code == ERROR_INVALID ? "invalid_training_file"
-                                                                          : "server_error";
+static void complain(struct supervisor *s, const char *job, const struct error *error) {
+    time_t now = time(NULL);
+    if (now - s->complained < COMPLAINT_SECONDS && now >= s->complained) return;
+    s->complained = now;
+    log_error("job %s: %s", job, error->message);
 }
 
-static void fail_job(
-    struct supervisor *s, struct job_record *job, const char *code, const char *message) {
-    struct error error;
-    if (!job_events_fail(s->options.store, job, code, message, NULL, &error))
-        log_error("job %s: %s", job->id, error.message);
+static bool may_pass(const struct error *error) {
+    return error->code == ERROR_IO || error->code == ERROR_MEMORY;
 }
 
-static void begin(struct supervisor *s, struct job_record *job, bool validate_only) {
-    struct error error;
-    if (!start_trainer(s, job, validate_only, &error))
-        fail_job(s, job, failure_code(&error), error.message);
+static bool is_validating(const struct job_record *job) {
+    return !strcmp(job->status, "validating_files");
 }
 
-// A trainer has ended without saying how: another goes on where it was, up to a limit.
-static void resume(struct supervisor *s, struct job_record *job, const char *how) {
+static void tidy(struct supervisor *s, const char *job) {
+    char directory[FILE_PATH_SIZE];
+    struct error ignored;
+    if (job_directory_path(s->options.store, job, directory, &ignored))
+        job_directory_tidy(directory);
+}
+
+static void fail_job(struct supervisor *s, struct job_record *job, const char *code,
+    const char *message, const char *param) {
     struct error error;
-    char message[256];
-    job->attempts++;
-    if (job->attempts > MAX_ATTEMPTS) {
+    if (!job_events_fail(s->options.store, job, code, message, param, &error))
+        complain(s, job->id, &error);
+    else if (!trainer_set_find(&s->trainers, job->id))
+        tidy(s, job->id);
+}
+
+// A trainer has ended without saying how. Another may go on where it was, up to a limit.
+static void note_death(struct supervisor *s, struct job_record *job, const char *how) {
+    struct error error;
+    char message[512];
+    if (++job->attempts > MAX_ATTEMPTS) {
         snprintf(message, sizeof message,
             "The trainer %s, %d times at the same place; its own words are in trainer.log of the "
             "job's directory",
-            *how ? how : "ended", MAX_ATTEMPTS);
-        fail_job(s, job, "server_error", message);
+            how, MAX_ATTEMPTS + 1);
+        fail_job(s, job, "server_error", message, NULL);
         return;
     }
-    bool validating = !strcmp(job->status, "validating_files");
-    job_events_tell(s->options.store, job, "warn", "The trainer %s; %s", *how ? how : "ended",
-        validating ? "it begins again" : "it goes on from the last checkpoint");
-    if (!job_update(s->options.store, job, &error)) {
-        log_error("job %s: %s", job->id, error.message);
+    job_events_tell(s->options.store, job, "warn", "The trainer %s; %s", how,
+        strcmp(job->status, "running") ? "it begins again" : "it goes on from the last checkpoint");
+    if (!job_update(s->options.store, job, &error)) complain(s, job->id, &error);
+}
+
+static void note_false_start(
+    struct supervisor *s, struct job_record *job, const struct error *error) {
+    char how[300];
+    snprintf(how, sizeof how, "could not be started (%.250s)", error->message);
+    note_death(s, job, how);
+}
+
+// Makes the job's directory. False where the job has failed, or is to be tried again.
+static bool prepare(struct supervisor *s, struct job_record *job, char *directory) {
+    struct error error;
+    const char *param = NULL;
+    if (job_directory_prepare(s->options.store, job, s->options.threads, &param, &error) &&
+        job_directory_path(s->options.store, job->id, directory, &error))
+        return true;
+    char code[64] = "server_error";
+    if (param) snprintf(code, sizeof code, "invalid_%s", param);
+    if (may_pass(&error))
+        note_false_start(s, job, &error);
+    else
+        fail_job(s, job, code, error.message, param);
+    return false;
+}
+
+static void start_trainer(struct supervisor *s, struct job_record *job) {
+    char directory[FILE_PATH_SIZE];
+    struct error error;
+    bool training = !is_validating(job);
+    struct trainer *trainer;
+    if (!prepare(s, job, directory)) return;
+    if (!(trainer = trainer_set_add(&s->trainers, job->id, 0, training))) return;
+    if (trainer_process_start(directory, !training, s->options.launcher, &trainer->process, &error))
         return;
-    }
-    begin(s, job, validating);
+    trainer_set_remove(&s->trainers, trainer);
+    if (may_pass(&error))
+        note_false_start(s, job, &error);
+    else
+        fail_job(s, job, "server_error", error.message, NULL);
+}
+
+// A full disk or short memory may pass; what else stands in the way of following a job will not.
+static void lose_track(struct supervisor *s, struct job_record *job, const struct error *error) {
+    char directory[FILE_PATH_SIZE];
+    struct job_record stored;
+    struct error ignored;
+    complain(s, job->id, error);
+    if (may_pass(error) || !job_get(s->options.store, job->account, job->id, &stored, &ignored))
+        return;
+    if (job_directory_path(s->options.store, job->id, directory, &ignored) &&
+        !job_directory_cancel(directory, &ignored))
+        log_error("job %s: %s", job->id, ignored.message);
+    fail_job(s, &stored, "server_error", error->message, NULL);
+    job_record_free(&stored);
+}
+
+// A trainer that ended while the job went on to its next state is as it should be.
+static bool has_died(const struct trainer *trainer, const struct job_record *job) {
+    return trainer->training || is_validating(job);
 }
 
 static void look_at(struct supervisor *s, struct job_record *job) {
     struct error error;
-    char how[64], directory[FILE_PATH_SIZE];
-    // First whether it lives, then what it wrote: a trainer that has ended has written all.
-    bool worked_on = is_worked_on(s, job, how);
+    // Whether it lives was asked before what it wrote is read: one that has ended has written all.
+    struct trainer *trainer = trainer_set_find(&s->trainers, job->id);
     if (!job_events_follow(s->options.store, job, &error)) {
-        log_error("job %s: %s", job->id, error.message);
-        // A full disk or short memory may pass; what else stands in the way will not.
-        if (error.code != ERROR_IO && error.code != ERROR_MEMORY)
-            fail_job(s, job, "server_error", error.message);
+        lose_track(s, job, &error);
         return;
     }
-    if (job_status_is_final(job->status)) {
-        if (!worked_on && job_directory_path(s->options.store, job->id, directory, &error))
-            job_directory_tidy(directory);
-        return;
+    if (trainer && !trainer->ended) return;
+    if (trainer) {
+        struct trainer left = *trainer;
+        trainer_set_remove(&s->trainers, trainer);
+        if (!job_status_is_final(job->status) && has_died(&left, job)) note_death(s, job, left.how);
     }
-    if (worked_on) return;
-    if (!strcmp(job->status, "running"))
-        resume(s, job, how);
-    else if (*how && !strcmp(job->status, "validating_files"))
-        resume(s, job, how);
-    else if (!strcmp(job->status, "validating_files"))
-        begin(s, job, true);
-    else if (!s->training)
-        begin(s, job, false);
+    if (job_status_is_final(job->status))
+        tidy(s, job->id);
+    else if (trainer_set_count(&s->trainers, !is_validating(job)) <
+             (is_validating(job) ? MAX_VALIDATING : MAX_TRAINING))
+        start_trainer(s, job);
 }
 
 // ---- all jobs ----
 
-// Trainers of an earlier server count, too: those of running jobs whose lock is held.
-static void count_adopted(struct supervisor *s, const struct job_record *jobs, size_t count) {
-    char directory[FILE_PATH_SIZE];
-    struct error ignored;
-    s->training = count_training(s);
+static const struct job_record *find_job(
+    const struct job_record *jobs, size_t count, const char *id) {
     for (size_t i = 0; i < count; i++)
-        if (!find_child(s, jobs[i].id) && strcmp(jobs[i].status, "validating_files") &&
-            job_directory_path(s->options.store, jobs[i].id, directory, &ignored) &&
-            job_directory_is_held(directory))
-            s->training++;
+        if (!strcmp(jobs[i].id, id)) return &jobs[i];
+    return NULL;
 }
 
-// Returns how many jobs are not final.
-static size_t look_at_all(struct supervisor *s) {
+// Trainers of jobs that were final before they themselves ended.
+static void reap(struct supervisor *s, const struct job_record *jobs, size_t count) {
+    for (size_t i = s->trainers.count; i-- > 0;) {
+        struct trainer *trainer = &s->trainers.items[i];
+        if (!trainer->ended || find_job(jobs, count, trainer->job)) continue;
+        tidy(s, trainer->job);
+        trainer_set_remove(&s->trainers, trainer);
+    }
+}
+
+// Returns whether there is anything to come back for.
+static bool look_at_all(struct supervisor *s) {
     struct job_record *jobs;
     struct error error;
     size_t count;
+    trainer_set_refresh(&s->trainers, s->options.store);
     if (!job_list_open(s->options.store, &jobs, &count, &error)) {
-        log_error("jobs: %s", error.message);
-        return 1;
+        complain(s, "list", &error);
+        return true;
     }
-    count_adopted(s, jobs, count);
+    reap(s, jobs, count);
     for (size_t i = 0; i < count; i++)
         look_at(s, &jobs[i]);
-    if (!count) reap(s);
-    size_t left = count + s->child_count;
     job_list_free(jobs, count);
-    return left;
+    return count > 0 || s->trainers.count > 0;
+}
+
+// What an earlier server left in a job's directory: a trainer at work, one that may have ended
+// since, or what is no longer needed.
+static void take_over_job(struct supervisor *s, const char *id, const struct job_record *job) {
+    char directory[FILE_PATH_SIZE];
+    struct error ignored;
+    bool validating = job && is_validating(job);
+    if (!job_directory_path(s->options.store, id, directory, &ignored)) return;
+    if (job_directory_is_held(directory) || (job && !strcmp(job->status, "running"))) {
+        if (!trainer_set_add(&s->trainers, id, 0, !validating))
+            log_warning("job %s: more trainers are at work than can be watched", id);
+    } else if (!job) {
+        job_directory_tidy(directory);
+    }
+}
+
+static void take_over(struct supervisor *s) {
+    char path[FILE_PATH_SIZE];
+    struct job_record *jobs;
+    struct error error;
+    struct dirent *entry;
+    size_t count;
+    if (!job_list_open(s->options.store, &jobs, &count, &error)) {
+        log_error("jobs: %s", error.message);
+        return;
+    }
+    DIR *directory = NULL;
+    if (file_path(path, sizeof path, &error, store_directory(s->options.store), "jobs"))
+        directory = opendir(path);
+    while (directory && (entry = readdir(directory)))
+        if (entry->d_name[0] != '.')
+            take_over_job(s, entry->d_name, find_job(jobs, count, entry->d_name));
+    if (directory) closedir(directory);
+    job_list_free(jobs, count);
 }
 
 static void wait_a_moment(struct supervisor *s) {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += POLL_MILLISECONDS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
@@ -207,6 +246,7 @@ static void wait_a_moment(struct supervisor *s) {
 static void *supervise(void *context) {
     struct supervisor *s = context;
     pthread_mutex_lock(&s->lock);
+    take_over(s);
     while (!s->closing) {
         s->woken = false;
         if (look_at_all(s)) {
@@ -224,12 +264,18 @@ static void *supervise(void *context) {
 
 bool supervisor_open(
     struct supervisor **supervisor, const struct supervisor_options *options, struct error *error) {
+    pthread_condattr_t attributes;
     struct supervisor *made = memory_alloc_zeroed(1, sizeof *made);
     if (!made) return memory_error(error, "the supervisor");
     made->options = *options;
     pthread_mutex_init(&made->lock, NULL);
-    pthread_cond_init(&made->wake, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&made->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
     if (pthread_create(&made->thread, NULL, supervise, made) != 0) {
+        pthread_cond_destroy(&made->wake);
+        pthread_mutex_destroy(&made->lock);
         memory_free(made);
         return error_set(error, ERROR_IO, "cannot start the supervisor's thread");
     }
@@ -266,7 +312,11 @@ static bool cancel(struct supervisor *s, struct job_record *job, struct error *e
     if (!job_directory_path(s->options.store, job->id, directory, error) ||
         !file_make_directories(directory, error) || !job_directory_cancel(directory, error))
         return false;
-    return job_events_cancel(s->options.store, job, error);
+    if (!job_events_cancel(s->options.store, job, error)) return false;
+    // What a living trainer needs stays until it has ended.
+    if (!trainer_set_find(&s->trainers, job->id) && !job_directory_is_held(directory))
+        job_directory_tidy(directory);
+    return true;
 }
 
 bool supervisor_cancel(

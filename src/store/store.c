@@ -48,9 +48,10 @@ static const char schema[] =
 // ---- statements ----
 
 static void fail(struct sql *sql) {
+    bool twice = sqlite3_errcode(sql->store->database) == SQLITE_CONSTRAINT;
     if (!sql->failed)
-        error_set(sql->error, ERROR_IO, "the database in %s failed: %s", sql->store->directory,
-            sqlite3_errmsg(sql->store->database));
+        error_set(sql->error, twice ? ERROR_CONFLICT : ERROR_IO, "the database in %s failed: %s",
+            sql->store->directory, sqlite3_errmsg(sql->store->database));
     sql->failed = true;
 }
 

@@ -36,8 +36,9 @@ const char *store_directory(const struct store *store);
 bool key_find(
     struct store *store, const char *key, char **account, struct error *error) WARN_UNUSED;
 
-// Makes a key, "sk-temper-…" (memory_free): the only time that it can be seen.
-bool key_create(struct store *store, const char *account, const char *name, char **key,
+// Makes a key, "sk-temper-…" (memory_free): the only time that it can be seen. *id (memory_free;
+// `id` may be NULL) is what it is called from then on.
+bool key_create(struct store *store, const char *account, const char *name, char **id, char **key,
     struct error *error) WARN_UNUSED;
 bool key_count(struct store *store, size_t *count, struct error *error) WARN_UNUSED;
 
@@ -155,10 +156,15 @@ bool job_update(
 bool job_list_open(struct store *store, struct job_record **records, size_t *count,
     struct error *error) WARN_UNUSED;
 
-// Fill in the record's id (memory_free) and, where it is 0, created_at.
+// Fill in the record's id (memory_free) and, where it is 0, created_at. A second checkpoint of
+// the same step is ERROR_CONFLICT.
 bool event_add(struct store *store, const char *job, struct event_record *record,
     struct error *error) WARN_UNUSED;
 bool checkpoint_add(struct store *store, const char *job, struct checkpoint_record *record,
+    struct error *error) WARN_UNUSED;
+
+// Forgets all but a job's newest checkpoints, with their models and adapters.
+bool checkpoint_keep_newest(struct store *store, const char *account, const char *job, size_t keep,
     struct error *error) WARN_UNUSED;
 
 void job_record_free(struct job_record *record);

@@ -260,3 +260,44 @@ bool checkpoint_list(struct store *store, const struct page_query *query,
     checkpoint_list_free(*records, *count);
     return false;
 }
+
+// The model of the newest checkpoint after the first `keep`: *model (memory_free), NULL if there is
+// none.
+static bool find_surplus(
+    struct store *store, const char *job, size_t keep, char **model, struct error *error) {
+    struct sql sql;
+    *model = NULL;
+    sql_open(&sql, store, error,
+        "SELECT model FROM checkpoints WHERE job = ? ORDER BY step DESC LIMIT 1 OFFSET ?", "ti",
+        job, (int64_t)keep);
+    if (sql_row(&sql)) *model = sql_text(&sql, 0);
+    if (sql_close(&sql)) return true;
+    memory_free(*model);
+    return false;
+}
+
+static bool forget_checkpoint(struct store *store, const char *account, const char *job,
+    const char *model, struct error *error) {
+    struct error gone;
+    struct sql sql;
+    // Its owner may have deleted the model.
+    if (!model_delete(store, account, model, &gone) && gone.code != ERROR_NOT_FOUND) {
+        *error = gone;
+        return false;
+    }
+    sql_open(&sql, store, error, "DELETE FROM checkpoints WHERE job = ? AND model = ?", "tt", job,
+        model);
+    return sql_run(&sql, NULL);
+}
+
+bool checkpoint_keep_newest(
+    struct store *store, const char *account, const char *job, size_t keep, struct error *error) {
+    char *model;
+    bool ok;
+    while ((ok = find_surplus(store, job, keep, &model, error)) && model) {
+        ok = forget_checkpoint(store, account, job, model, error);
+        memory_free(model);
+        if (!ok) break;
+    }
+    return ok;
+}

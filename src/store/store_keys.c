@@ -29,26 +29,35 @@ bool key_find(struct store *store, const char *key, char **account, struct error
     return *account || error_set(error, ERROR_NOT_FOUND, "the API key is unknown or revoked");
 }
 
-bool key_create(
-    struct store *store, const char *account, const char *name, char **key, struct error *error) {
+static bool insert(struct store *store, const char *id, const char *account, const char *name,
+    const char *key, struct error *error) {
     unsigned char hash[SHA256_DIGEST_LENGTH];
-    char secret[SECRET_LENGTH + 1], hint[32], *id;
+    char hint[32];
     struct sql sql;
-    if (!random_secret(secret, SECRET_LENGTH, error) || !store_make_id("key_", &id, error))
-        return false;
-    *key = memory_format("%s%s", key_prefix, secret);
-    if (!*key) {
-        memory_free(id);
-        return memory_error(error, "a key");
-    }
-    hash_key(*key, hash);
-    snprintf(hint, sizeof hint, "%s%.3s...%s", key_prefix, secret, secret + SECRET_LENGTH - 4);
+    hash_key(key, hash);
+    snprintf(
+        hint, sizeof hint, "%.*s...%s", (int)sizeof key_prefix + 2, key, key + strlen(key) - 4);
     sql_open(&sql, store, error,
         "INSERT INTO keys (id, hash, account, name, hint, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         "tbttti", id, hash, sizeof hash, account, name, hint, store_now());
-    bool ok = sql_run(&sql, NULL);
-    if (!ok) memory_free(*key);
-    memory_free(id);
+    return sql_run(&sql, NULL);
+}
+
+bool key_create(struct store *store, const char *account, const char *name, char **id, char **key,
+    struct error *error) {
+    char secret[SECRET_LENGTH + 1], *made = NULL;
+    *key = NULL;
+    bool ok = random_secret(secret, SECRET_LENGTH, error) && store_make_id("key_", &made, error);
+    ok = ok && ((*key = memory_format("%s%s", key_prefix, secret)) || memory_error(error, "a key"));
+    ok = ok && insert(store, made, account, name, *key, error);
+    if (!ok) {
+        memory_free(*key);
+        *key = NULL;
+    }
+    if (ok && id)
+        *id = made;
+    else
+        memory_free(made);
     return ok;
 }
 

@@ -1,5 +1,6 @@
 // Models: base models are directories (base/model_directory.h), fine-tuned ones rows of the
 // database.
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/model_directory.h"
 #include "store/store_internal.h"
@@ -147,18 +148,32 @@ bool model_list(struct store *store, const char *account, struct model_record **
     return false;
 }
 
-bool model_delete(struct store *store, const char *account, const char *name, struct error *error) {
-    struct model_record record;
+static bool find_adapter(struct store *store, const char *account, const char *name, char **adapter,
+    struct error *error) {
     struct sql sql;
+    *adapter = NULL;
+    sql_open(&sql, store, error, "SELECT adapter FROM models WHERE account = ? AND id = ?", "tt",
+        account, name);
+    if (sql_row(&sql)) *adapter = sql_text(&sql, 0);
+    if (!sql_close(&sql)) {
+        memory_free(*adapter);
+        return false;
+    }
+    return *adapter || error_set(error, ERROR_NOT_FOUND, "no model %.200s", name);
+}
+
+bool model_delete(struct store *store, const char *account, const char *name, struct error *error) {
+    char *adapter;
+    struct sql sql;
+    struct error left;
     int changed;
-    struct error ignored;
-    bool present = resolve_fine_tuned(store, account, name, &record, error);
-    if (!present && error->code == ERROR_NOT_FOUND) return false;
+    if (!find_adapter(store, account, name, &adapter, error)) return false;
     sql_open(
         &sql, store, error, "DELETE FROM models WHERE account = ? AND id = ?", "tt", account, name);
-    bool ok = sql_run(&sql, &changed);
-    // An adapter directory that stays behind is waste, not a fault of the request.
-    if (ok && present && !file_remove_tree(record.adapter, &ignored)) ok = true;
-    if (present) model_record_free(&record);
+    bool ok = sql_run(&sql, &changed) &&
+              (changed || error_set(error, ERROR_NOT_FOUND, "no model %.200s", name));
+    // An adapter that stays behind is waste, not a fault of the request.
+    if (ok && !file_remove_tree(adapter, &left)) log_warning("%s", left.message);
+    memory_free(adapter);
     return ok;
 }

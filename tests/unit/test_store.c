@@ -38,7 +38,7 @@ static void test_store_keeps_keys_as_hashes_and_revokes_them(void **state) {
     char *key, *account, path[FILE_PATH_SIZE], *bytes;
     struct key_record *list;
     size_t count, length;
-    assert_true(key_create(f->store, "anna", "laptop", &key, &error));
+    assert_true(key_create(f->store, "anna", "laptop", NULL, &key, &error));
     assert_int_equal(strlen(key), strlen("sk-temper-") + 40);
     reopen(f);
     assert_true(key_find(f->store, key, &account, &error));
