@@ -126,7 +126,7 @@ def show(demo):
     file = demo.step("upload", lambda: demo.upload(EXAMPLES))
     print(f"Uploaded {EXAMPLES.relative_to(ROOT)} ({file['bytes']} bytes) as {file['id']}.")
     job = demo.post("/fine_tuning/jobs", {"training_file": file["id"], "model": MODEL, "seed": 1, "suffix": "demo",
-                                          "hyperparameters": {"n_epochs": 2, "batch_size": 10}})
+                                          "hyperparameters": {"n_epochs": 1, "batch_size": 10}})
     print(f"Fine-tuning, job {job['id']}:")
     job = demo.step("fine-tuning", lambda: demo.watch(job))
     model = job["fine_tuned_model"]

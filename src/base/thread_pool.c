@@ -2,6 +2,10 @@
 //
 // Workers sleep on a condition variable between runs, after a short spin: a training step makes
 // hundreds of short runs, and a wake-up through the kernel costs more than some of them.
+//
+// A run is open from its start until its caller finds no task left. A worker that comes in between takes
+// part and is waited for; one that wakes up later, because other processes have its core, is not: the
+// caller has done its tasks by then.
 #include "base/thread_pool.h"
 
 #include "base/memory.h"
@@ -23,7 +27,8 @@ struct thread_pool {
     void *context;
     size_t count;
     atomic_size_t next;
-    atomic_int busy; // workers that have not finished the present run
+    bool open;       // under the mutex: workers may join the present run
+    atomic_int busy; // workers that joined it and have not left
     atomic_int numbered;
 };
 
@@ -56,9 +61,11 @@ static void *worker_main(void *argument) {
             pthread_cond_wait(&pool->wake, &pool->mutex);
         }
         seen = atomic_load(&pool->generation);
-        bool stop = atomic_load(&pool->stop);
+        bool stop = atomic_load(&pool->stop), joins = pool->open && !stop;
+        if (joins) atomic_fetch_add_explicit(&pool->busy, 1, memory_order_relaxed);
         pthread_mutex_unlock(&pool->mutex);
         if (stop) return NULL;
+        if (!joins) continue;
         work(pool, worker);
         atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_release);
     }
@@ -121,16 +128,19 @@ void thread_pool_run(struct thread_pool *pool, size_t count, thread_pool_task ta
             task(context, i, 0);
         return;
     }
+    pthread_mutex_lock(&pool->mutex);
     pool->task = task;
     pool->context = context;
     pool->count = count;
-    atomic_store(&pool->next, 0);
-    atomic_store(&pool->busy, pool->threads - 1);
-    pthread_mutex_lock(&pool->mutex);
+    pool->open = true;
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
     work(pool, 0);
+    pthread_mutex_lock(&pool->mutex);
+    pool->open = false;
+    pthread_mutex_unlock(&pool->mutex);
     int spins = SPINS;
     while (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0) {
         // With more threads than free cores, spinning would keep the last worker off its core.
