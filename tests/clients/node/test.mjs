@@ -53,6 +53,47 @@ test("files are listed, read and deleted", async () => {
   await assert.rejects(client.files.retrieve(file.id), OpenAI.NotFoundError);
 });
 
+test("the newer form of a job, with validation, and a stream with its usage", async () => {
+  const upload = async (name) => (await client.files.create({
+    file: await toFile(Buffer.from(rows.join("\n")), name), purpose: "fine-tune" })).id;
+  const created = await client.fineTuning.jobs.create({
+    training_file: await upload("train.jsonl"), validation_file: await upload("valid.jsonl"), model: "mini-instruct",
+    seed: 3, metadata: { team: "a" },
+    method: { type: "supervised", supervised: { hyperparameters: { n_epochs: 1, batch_size: 6,
+      learning_rate_multiplier: "auto" } } } });
+  assert.equal(created.method.supervised.hyperparameters.batch_size, 6);
+  const job = await finished(created.id);
+  assert.deepEqual([job.status, job.seed, job.metadata.team], ["succeeded", 3, "a"], JSON.stringify(job.error));
+  const steps = [];
+  for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 2 })) {
+    if (event.type === "metrics") steps.push(event.data);
+  }
+  assert.deepEqual(steps.map((data) => data.step), [2, 1]);
+  assert.equal(typeof steps[0].full_valid_loss, "number");
+  const checkpoints = await client.fineTuning.jobs.checkpoints.list(job.id);
+  assert.equal(checkpoints.data[0].step_number, 2);
+  const stream = await client.chat.completions.create({ model: job.fine_tuned_model, max_tokens: 3, temperature: 0,
+    messages: [{ role: "user", content: "Say the number 3" }], stream: true, stream_options: { include_usage: true } });
+  let last;
+  for await (const piece of stream) last = piece;
+  assert.ok(last.usage.completion_tokens <= 3 && last.usage.completion_tokens > 0);
+});
+
+test("a stream may be left, and a job cancelled", async () => {
+  const messages = [{ role: "user", content: "Tell me a long story" }];
+  const stream = await client.chat.completions.create({ model: "temper/mini-instruct", messages, stream: true });
+  for await (const piece of stream) {
+    assert.equal(piece.object, "chat.completion.chunk");
+    break;
+  }
+  const file = await client.files.create({ file: await toFile(Buffer.from(rows.join("\n")), "c.jsonl"),
+    purpose: "fine-tune" });
+  const job = await client.fineTuning.jobs.create({ training_file: file.id, model: "temper/mini-instruct",
+    hyperparameters: { n_epochs: 50, batch_size: 1 } });
+  assert.equal((await client.fineTuning.jobs.cancel(job.id)).status, "cancelled");
+  assert.equal((await client.fineTuning.jobs.retrieve(job.id)).fine_tuned_model, null);
+});
+
 test("a wrong key is refused as OpenAI refuses it", async () => {
   const other = new OpenAI({ apiKey: "sk-temper-wrong", maxRetries: 0 });
   await assert.rejects(other.models.list(), (error) => error.status === 401 && error.code === "invalid_api_key");
