@@ -62,7 +62,7 @@ def suite_c(build, count):
         arguments = [f"tests/fuzz/corpus/{name[5:]}"] if name.startswith("fuzz_") else []
         process = subprocess.run([str(build / name), *arguments], cwd=ROOT, text=True, errors="replace",
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        cases = [kind for kind, _ in CASE.findall(process.stdout)]
+        cases = list({name: kind for kind, name in CASE.findall(process.stdout)}.values())  # failures stand twice
         failed = cases.count("FAILED")
         if process.returncode and not failed:
             failed = 1  # it crashed, or a sanitizer spoke

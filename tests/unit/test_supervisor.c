@@ -104,6 +104,13 @@ static void test_supervisor_keeps_checkpoints_when_the_trainers_are_gone(void **
     memory_free(id);
 }
 
+static size_t count_checkpoints(struct fixture *f, const char *id) {
+    struct checkpoint_record *list;
+    size_t count = (size_t)list_checkpoints(f, id, &list);
+    checkpoint_list_free(list, count);
+    return count;
+}
+
 static void test_supervisor_keeps_the_last_three_checkpoints(void **state) {
     struct fixture *f = *state;
     struct checkpoint_record *list;
@@ -114,6 +121,7 @@ static void test_supervisor_keeps_the_last_three_checkpoints(void **state) {
     struct job_record job = get_job(f, id);
     snprintf(first, sizeof first, "%s:ckpt-step-1", job.fine_tuned_model);
     wait_until(!can_resolve(f, first));
+    wait_until(count_checkpoints(f, id) == 3); // its row goes a moment after the model
     assert_int_equal(list_checkpoints(f, id, &list), 3);
     assert_int_equal(list[0].step, 6);
     assert_int_equal(list[2].step, 4);
