@@ -1,6 +1,7 @@
 // The supervisor: the way of a job from its file to a model, cancelling, and restarts of the
 // server.
 #include "test_supervisor.h"
+#include <sys/wait.h>
 
 // ---- the way of a job ----
 
@@ -331,6 +332,7 @@ static void test_supervisor_resumes_what_died_while_no_server_ran(void **state) 
     pid_t process = (pid_t)strtol(text, NULL, 10);
     memory_free(text);
     kill(process, SIGKILL);
+    assert_int_equal(waitpid(process, NULL, 0), process);
     rmdir(test_path(f->data, "jobs/working"));
     give_word(f, id);
     open_supervisor(f);
