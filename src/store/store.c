@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MILLISECONDS = 10000, SCHEMA_VERSION = 1 };
+enum { BUSY_MILLISECONDS = 10000, WAL_PAUSE_MILLISECONDS = 10, SCHEMA_VERSION = 1 };
 
 static const char schema[] =
     "CREATE TABLE keys (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
@@ -211,6 +211,22 @@ static bool make_schema(struct store *store, struct error *error) {
     return false;
 }
 
+// SQLite does not wait by itself where two turn a new database to WAL at the same time.
+static bool turn_to_wal(struct store *store, struct error *error) {
+    static const char text[] = "PRAGMA journal_mode = WAL";
+    struct error refused;
+    int waited = 0;
+    while (!execute(store, text, &refused)) {
+        if (sqlite3_errcode(store->database) != SQLITE_BUSY || waited > BUSY_MILLISECONDS) {
+            *error = refused;
+            return false;
+        }
+        sqlite3_sleep(WAL_PAUSE_MILLISECONDS);
+        waited += WAL_PAUSE_MILLISECONDS;
+    }
+    return true;
+}
+
 static bool open_database(struct store *store, struct error *error) {
     char path[FILE_PATH_SIZE];
     if (!file_path(path, sizeof path, error, store->directory, "temper.db")) return false;
@@ -219,9 +235,8 @@ static bool open_database(struct store *store, struct error *error) {
         return error_set(
             error, ERROR_IO, "cannot open %s: %s", path, sqlite3_errmsg(store->database));
     sqlite3_busy_timeout(store->database, BUSY_MILLISECONDS);
-    return execute(store,
-               "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-               error) &&
+    return turn_to_wal(store, error) &&
+           execute(store, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", error) &&
            make_schema(store, error);
 }
 

@@ -4,6 +4,10 @@
 #include "base/model_directory.h"
 #include "store/store.h"
 #include "test_model.h"
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct fixture {
     char *directory;
@@ -235,6 +239,194 @@ static void test_store_is_held_by_one_server(void **state) {
     store_close(other);
 }
 
+// ---- crashes and company ----
+
+// Runs `work` in that many processes at once; each ends without closing anything.
+static void run_in_processes(struct fixture *f, int count, bool (*work)(struct fixture *, int)) {
+    pid_t children[16];
+    assert_in_range(count, 1, 16);
+    for (int i = 0; i < count; i++) {
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (!children[i]) _exit(work(f, i) ? 0 : 1);
+    }
+    for (int i = 0; i < count; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+}
+
+static bool open_and_make_a_key(struct fixture *f, int number) {
+    struct store *store;
+    struct error error;
+    char *key, name[32];
+    snprintf(name, sizeof name, "%d", number);
+    if (store_open(&store, f->directory, &error) &&
+        key_create(store, "anna", name, NULL, &key, &error))
+        return true;
+    fprintf(stderr, "%s\n", error.message);
+    return false;
+}
+
+static void test_store_is_made_by_several_at_once(void **state) {
+    struct fixture *f = *state;
+    struct error error;
+    size_t count;
+    store_close(f->store);
+    f->store = NULL;
+    assert_true(file_remove_tree(f->directory, &error));
+    run_in_processes(f, 8, open_and_make_a_key);
+    assert_true(store_open(&f->store, f->directory, &error));
+    assert_true(key_count(f->store, &count, &error));
+    assert_int_equal(count, 8); // and nobody closed it
+}
+
+static bool begin_without_end(struct fixture *f, int number) {
+    struct store *store;
+    struct error error;
+    char *key;
+    (void)number;
+    return store_open(&store, f->directory, &error) && store_begin(store, &error) &&
+           key_create(store, "anna", "", NULL, &key, &error);
+}
+
+static void test_store_forgets_what_was_not_committed(void **state) {
+    struct fixture *f = *state;
+    struct error error;
+    size_t count;
+    run_in_processes(f, 1, begin_without_end);
+    assert_true(key_count(f->store, &count, &error));
+    assert_int_equal(count, 0);
+}
+
+static void test_store_of_a_newer_version_is_refused(void **state) {
+    struct fixture *f = *state;
+    struct error error;
+    char path[FILE_PATH_SIZE];
+    sqlite3 *database;
+    store_close(f->store);
+    f->store = NULL;
+    assert_true(file_path(path, sizeof path, &error, f->directory, "temper.db"));
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(database, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(database);
+    assert_false(store_open(&f->store, f->directory, &error));
+    assert_int_equal(error.code, ERROR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "newer"));
+}
+
+enum { THREADS = 4, EVENTS = 25 };
+
+struct writer {
+    struct store *store;
+    const char *job;
+    bool ok;
+};
+
+static void *write_events(void *context) {
+    struct writer *w = context;
+    struct event_record event = {
+        .level = (char *)"info", .message = (char *)"m", .type = (char *)"message"};
+    struct error error;
+    w->ok = true;
+    for (int i = 0; i < EVENTS && w->ok; i++) {
+        w->ok = store_begin(w->store, &error) && event_add(w->store, w->job, &event, &error);
+        memory_free(event.id);
+        w->ok =
+            w->ok && event_add(w->store, w->job, &event, &error) && store_commit(w->store, &error);
+        memory_free(event.id);
+    }
+    return NULL;
+}
+
+static void test_store_serves_threads_at_once(void **state) {
+    struct fixture *f = *state;
+    struct error error;
+    struct job_record made = new_job();
+    struct event_record *events;
+    struct writer writers[THREADS];
+    pthread_t threads[THREADS];
+    size_t count;
+    bool more;
+    assert_true(job_create(f->store, &made, &error));
+    for (int i = 0; i < THREADS; i++) {
+        writers[i] = (struct writer){f->store, made.id, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, write_events, &writers[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(writers[i].ok);
+    }
+    struct page_query query = {.account = "anna", .job = made.id, .limit = 1000};
+    assert_true(event_list(f->store, &query, &events, &count, &more, &error));
+    assert_int_equal(count, 2 * THREADS * EVENTS);
+    event_list_free(events, count);
+    memory_free(made.id);
+}
+
+// ---- checkpoints and models that go ----
+
+static void add_checkpoint(struct fixture *f, const char *job, int64_t step, char *adapter) {
+    struct error error;
+    char model[64], name[64], folder[FILE_PATH_SIZE];
+    snprintf(model, sizeof model, "ft:o:b:anna:1:ckpt-step-%d", (int)step);
+    snprintf(name, sizeof name, "step-%d", (int)step);
+    struct checkpoint_record record = {.model = model, .metrics = (char *)"{}", .step = step};
+    assert_true(file_path(folder, sizeof folder, &error, f->directory, "adapters"));
+    assert_true(file_path(adapter, FILE_PATH_SIZE, &error, folder, name));
+    assert_true(file_make_directories(adapter, &error));
+    assert_true(checkpoint_add(f->store, job, &record, &error));
+    memory_free(record.id);
+    assert_true(model_add(f->store, "anna", model, "o/b", adapter, true, &error));
+    assert_false(checkpoint_add(f->store, job, &record, &error));
+    assert_int_equal(error.code, ERROR_CONFLICT);
+    assert_null(record.id);
+}
+
+static void test_store_keeps_the_newest_checkpoints_with_their_adapters(void **state) {
+    struct fixture *f = *state;
+    struct error error;
+    struct job_record made = new_job();
+    struct checkpoint_record *list;
+    static char adapters[5][FILE_PATH_SIZE];
+    size_t count;
+    bool more;
+    assert_true(job_create(f->store, &made, &error));
+    for (int i = 0; i < 5; i++)
+        add_checkpoint(f, made.id, 10 * (i + 1), adapters[i]);
+    // Its owner deleted one in the meantime, and its base model is in no place any more.
+    assert_true(model_delete(f->store, "anna", "ft:o:b:anna:1:ckpt-step-10", &error));
+    assert_true(checkpoint_keep_newest(f->store, "anna", made.id, 3, &error));
+    struct page_query query = {.account = "anna", .job = made.id, .limit = 10};
+    assert_true(checkpoint_list(f->store, &query, &list, &count, &more, &error));
+    assert_int_equal(count, 3);
+    assert_int_equal(list[0].step, 50);
+    assert_int_equal(list[2].step, 30);
+    checkpoint_list_free(list, count);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(file_exists(adapters[i]), i >= 2);
+    memory_free(made.id);
+}
+
+static void test_store_says_that_a_base_model_is_gone(void **state) {
+    struct fixture *f = *state;
+    struct error error;
+    struct model_record model;
+    char adapter[FILE_PATH_SIZE];
+    assert_true(file_path(adapter, sizeof adapter, &error, f->directory, "adapters"));
+    strcat(adapter, "/one");
+    assert_true(file_make_directories(adapter, &error));
+    assert_true(model_add(f->store, "anna", "ft:o:gone:anna:1", "o/gone", adapter, false, &error));
+    assert_false(model_resolve(f->store, "anna", "ft:o:gone:anna:1", &model, &error));
+    assert_int_equal(error.code, ERROR_CONFLICT);
+    assert_true(model_delete(f->store, "anna", "ft:o:gone:anna:1", &error));
+    assert_false(file_exists(adapter));
+    assert_false(model_delete(f->store, "anna", "ft:o:gone:anna:1", &error));
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+}
+
 int main(void) {
 #define WITH_STORE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -245,6 +437,12 @@ int main(void) {
         WITH_STORE(test_store_takes_all_of_a_transaction_or_nothing),
         WITH_STORE(test_store_finds_models_by_name_and_never_by_path),
         WITH_STORE(test_store_is_held_by_one_server),
+        WITH_STORE(test_store_is_made_by_several_at_once),
+        WITH_STORE(test_store_forgets_what_was_not_committed),
+        WITH_STORE(test_store_of_a_newer_version_is_refused),
+        WITH_STORE(test_store_serves_threads_at_once),
+        WITH_STORE(test_store_keeps_the_newest_checkpoints_with_their_adapters),
+        WITH_STORE(test_store_says_that_a_base_model_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
