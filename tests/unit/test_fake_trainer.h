@@ -100,17 +100,23 @@ static inline int run_many_steps(void) {
     return finish();
 }
 
+// Ends with the test's directory, too: a test that failed leaves no trainer behind.
+static inline void wait_for_file(const char *name) {
+    while (access(name, F_OK) != 0) {
+        if (access(JOB_LOCK_FILE, F_OK) != 0) _exit(JOB_EXIT_USAGE);
+        sleep_a_little();
+    }
+}
+
 static inline int run_until_cancelled(void) {
     make_step(1, 4);
-    while (access(JOB_CANCEL_FILE, F_OK) != 0)
-        sleep_a_little();
+    wait_for_file(JOB_CANCEL_FILE);
     say_status("cancelled");
     return JOB_EXIT_CANCELLED;
 }
 
 static inline void wait_for_word(void) {
-    while (access("go", F_OK) != 0)
-        sleep_a_little();
+    wait_for_file("go");
 }
 
 static inline int run_until_told(void) {
