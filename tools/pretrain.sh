@@ -12,7 +12,7 @@ lines=${3:-250000}
 cd "$(dirname "$0")/.."
 [ -x build/temper ] || make
 [ -s "$output/all.jsonl" ] || {
-    python3 tools/make_pretraining_data.py 20250 "$output/all.part" --corpora "$corpora"
+    python3 tools/make_pretraining_data.py 20250 "$output/all.part" --corpora "$corpora" --millions 48
     mv "$output/all.part" "$output/all.jsonl"
 }
 # The tokenizer was learned from the same file; it is in the repository, and made again by

@@ -3,9 +3,9 @@
 // Workers sleep on a condition variable between runs, after a short spin: a training step makes
 // hundreds of short runs, and a wake-up through the kernel costs more than some of them.
 //
-// A run is open from its start until its caller finds no task left. A worker that comes in between takes
-// part and is waited for; one that wakes up later, because other processes have its core, is not: the
-// caller has done its tasks by then.
+// A run is open from its start until its caller finds no task left. A worker that comes in between
+// takes part and is waited for; one that wakes up later, because other processes have its core, is
+// not: the caller has done its tasks by then.
 #include "base/thread_pool.h"
 
 #include "base/memory.h"

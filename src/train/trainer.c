@@ -55,8 +55,8 @@ static void complete_metrics(
 }
 
 // Tells of the checkpoint that ends an epoch (counted from 1).
-static bool announce_checkpoint(struct trainer *t, uint64_t epoch,
-    const struct train_metrics *metrics, struct error *error) {
+static bool announce_checkpoint(
+    struct trainer *t, uint64_t epoch, const struct train_metrics *metrics, struct error *error) {
     char name[64];
     checkpoint_name(name, sizeof name, t->state.step);
     json_t *event = train_metrics_json(metrics, "checkpoint");

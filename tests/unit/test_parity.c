@@ -95,8 +95,8 @@ static double largest(const float *got, const float *wanted, size_t count) {
     return most;
 }
 
-// What a path may differ by. bf16 products have 8 bits: over many random models of this size the worst
-// of all matrices differed by 0.04, in f32 by 3e-6.
+// What a path may differ by. bf16 products have 8 bits: over many random models of this size the
+// worst of all matrices differed by 0.04, in f32 by 3e-6.
 static double slack(enum compute_path path) {
     return path == COMPUTE_AVX512_BF16 ? 8e-2 : 1e-3;
 }
