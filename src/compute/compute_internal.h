@@ -27,10 +27,10 @@ struct row_kernels {
     double (*square_sum)(const float *x, size_t count);
     void (*adamw)(const struct adamw *settings, float *parameters, const float *gradients,
         float *first_moment, float *second_moment, size_t count);
-    // c[i, j] = alpha · a[i] · b[j] (or +=) for m rows of a and n rows of b: products with few
-    // rows, bound by reading b. The sum of one element does not depend on m and n.
+    // c[i, j] = alpha · a[i] · b[first + j] (or +=) for m rows of a and n rows of b: products with
+    // few rows, bound by reading b. The sum of one element does not depend on m and n.
     void (*few_rows[DATA_TYPES])(float *c, size_t c_stride, const float *a, size_t a_stride,
-        size_t m, const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate);
+        size_t m, const struct matrix *b, size_t first, size_t n, float alpha, bool accumulate);
 };
 
 extern const struct row_kernels row_kernels_reference;

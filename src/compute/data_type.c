@@ -72,7 +72,10 @@ static void f16_row_from_f32(void *to, const float *from, size_t count) {
 }
 
 const struct data_type_traits data_type_table[DATA_TYPES] = {
-    [DATA_F32] = {"f32", "F32", 4, f32_to_f32, f32_from_f32},
-    [DATA_BF16] = {"bf16", "BF16", 2, bf16_row_to_f32, bf16_row_from_f32},
-    [DATA_F16] = {"f16", "F16", 2, f16_row_to_f32, f16_row_from_f32},
+    [DATA_F32] = {"f32", "F32", 4, 1, 4, f32_to_f32, f32_from_f32},
+    [DATA_BF16] = {"bf16", "BF16", 2, 1, 2, bf16_row_to_f32, bf16_row_from_f32},
+    [DATA_F16] = {"f16", "F16", 2, 1, 2, f16_row_to_f32, f16_row_from_f32},
+    [DATA_INT8] = {"int8", NULL, 0, 1, 1, NULL, NULL},
+    [DATA_NF4] = {"nf4", NULL, 0, 2, 1, NULL, NULL},
+    [DATA_Q8_0] = {"q8_0", NULL, 0, 32, 34, NULL, NULL},
 };

@@ -117,24 +117,23 @@ static void reference_adamw(const struct adamw *s, float *parameters, const floa
     }
 }
 
-#define REFERENCE_FEW_ROWS(name, type, convert)                                                    \
-    static void name(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,         \
-        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate) {        \
-        for (size_t j = 0; j < n; j++) {                                                           \
-            const type *weights = (const type *)b + j * b_stride;                                  \
-            for (size_t i = 0; i < m; i++) {                                                       \
-                float sum = 0;                                                                     \
-                for (size_t l = 0; l < k; l++)                                                     \
-                    sum += a[i * a_stride + l] * convert(weights[l]);                              \
-                float *to = &c[i * c_stride + j];                                                  \
-                *to = accumulate ? *to + alpha * sum : alpha * sum;                                \
-            }                                                                                      \
-        }                                                                                          \
-    }
-
-REFERENCE_FEW_ROWS(reference_few_rows_f32, float, )
-REFERENCE_FEW_ROWS(reference_few_rows_bf16, uint16_t, bf16_to_f32)
-REFERENCE_FEW_ROWS(reference_few_rows_f16, uint16_t, f16_to_f32)
+static void reference_few_rows(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,
+    const struct matrix *b, size_t first, size_t n, float alpha, bool accumulate) {
+    enum { BLOCK = 256 };
+    float weights[BLOCK], sum;
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < m; i++) {
+            sum = 0;
+            for (size_t k = 0; k < b->columns; k += BLOCK) {
+                size_t size = smaller(BLOCK, b->columns - k);
+                matrix_read(b, first + j, k, size, weights);
+                for (size_t l = 0; l < size; l++)
+                    sum += a[i * a_stride + k + l] * weights[l];
+            }
+            float *to = &c[i * c_stride + j];
+            *to = accumulate ? *to + alpha * sum : alpha * sum;
+        }
+}
 
 const struct row_kernels row_kernels_reference = {
     .rmsnorm = reference_rmsnorm,
@@ -151,5 +150,6 @@ const struct row_kernels row_kernels_reference = {
     .softmax_gradient = reference_softmax_gradient,
     .square_sum = reference_square_sum,
     .adamw = reference_adamw,
-    .few_rows = {reference_few_rows_f32, reference_few_rows_bf16, reference_few_rows_f16},
+    .few_rows = {reference_few_rows, reference_few_rows, reference_few_rows, reference_few_rows,
+        reference_few_rows, reference_few_rows},
 };

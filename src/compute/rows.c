@@ -167,13 +167,9 @@ struct embedding_work {
 static void embedding_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct embedding_work *w = context;
-    const struct data_type_traits *traits = &data_type_table[w->table.type];
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++)
-        traits->to_f32(w->x + row * w->columns,
-            (const uint8_t *)w->table.data +
-                (size_t)w->tokens[row] * w->table.stride * traits->size,
-            w->columns);
+        matrix_read(&w->table, (size_t)w->tokens[row], 0, w->columns, w->x + row * w->columns);
 }
 
 void compute_embedding(
@@ -221,10 +217,8 @@ static void few_rows_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct few_rows_work *w = context;
     size_t first = task * FEW_ROWS_TASK, count = smaller(FEW_ROWS_TASK, w->b.rows - first);
-    const uint8_t *b =
-        (const uint8_t *)w->b.data + first * w->b.stride * data_type_table[w->b.type].size;
-    w->kernels->few_rows[w->b.type](w->c + first, w->c_stride, w->a, w->a_stride, w->m, b,
-        w->b.stride, count, w->b.columns, w->alpha, w->accumulate);
+    w->kernels->few_rows[w->b.type](w->c + first, w->c_stride, w->a, w->a_stride, w->m, &w->b,
+        first, count, w->alpha, w->accumulate);
 }
 
 void compute_few_rows(struct compute *compute, const float *a, size_t a_stride, size_t m,

@@ -13,7 +13,7 @@ static bool read_norm(struct transformer *t, const char *name, const float **nor
     struct matrix stored;
     float *values = t->norms + index * t->config.hidden_size;
     if (!weights_matrix(t->files, name, 1, t->config.hidden_size, &stored, error)) return false;
-    data_type_table[stored.type].to_f32(values, stored.data, t->config.hidden_size);
+    matrix_read(&stored, 0, 0, t->config.hidden_size, values);
     *norm = values;
     return true;
 }
@@ -142,7 +142,8 @@ bool transformer_over(struct transformer **transformer, const struct model_confi
 }
 
 static void copy_matrix(float *to, const struct matrix *from) {
-    data_type_table[from->type].to_f32(to, from->data, from->rows * from->columns);
+    for (size_t row = 0; row < from->rows; row++)
+        matrix_read(from, row, 0, from->columns, to + row * from->columns);
 }
 
 static void copy_entry(

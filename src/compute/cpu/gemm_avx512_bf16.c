@@ -2,6 +2,7 @@
 // neighbouring k for 16 columns. 14 rows by 2 vectors of columns use 28 of the 32 registers for
 // sums.
 #include "compute/compute_internal.h"
+#include "compute/cpu/read_kernels.h"
 #include <immintrin.h>
 
 enum { MR = 14, NR = 32, KC = 576 };
@@ -107,10 +108,50 @@ static inline void pack_columns(uint32_t *panel, size_t width, const uint8_t *da
     else                                                                                           \
         pack_columns(panel, width, data, type, row_bytes, here, lanes, depth);
 
+// `count` elements of a quantised row as bf16; the buffer has room for whole groups of 32.
+static void read_as_bf16(
+    const struct matrix *matrix, size_t row, size_t column, size_t count, uint16_t *to) {
+    float values[KC];
+    fast_read(matrix, row, column, count, values);
+    for (size_t i = 0; i < count; i += 32) {
+        size_t left = count - i;
+        __m512 low =
+            _mm512_maskz_loadu_ps(left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1), values + i);
+        __m512 high = _mm512_maskz_loadu_ps(left >= 32   ? 0xffff
+                                            : left <= 16 ? 0
+                                                         : (__mmask16)((1u << (left - 16)) - 1),
+            left > 16 ? values + i + 16 : values);
+        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+    }
+}
+
+// Quantised weights become a small block of bf16 first, and go on as such.
+static void pack_quantized(uint32_t *panel, size_t width, const struct matrix *matrix,
+    bool k_contiguous, size_t first, size_t count, size_t k, size_t depth) {
+    uint16_t block[NR * KC];
+    for (size_t i = 0; k_contiguous && i < count; i++)
+        read_as_bf16(matrix, first + i, k, depth, block + i * KC);
+    for (size_t i = 0; !k_contiguous && i < depth; i++)
+        read_as_bf16(matrix, k + i, first, count, block + i * NR);
+    for (size_t column = 0; column < width; column += 16) {
+        size_t lanes = smaller(16, width - column);
+        size_t here = count > column ? smaller(16, count - column) : 0;
+        const uint8_t *data = (const uint8_t *)(block + column * (k_contiguous ? KC : 1));
+        if (k_contiguous)
+            pack_rows(panel + column, width, data, DATA_BF16, KC * 2, 2, here, lanes, depth);
+        else
+            pack_columns(panel + column, width, data, DATA_BF16, NR * 2, here, lanes, depth);
+    }
+}
+
 static void bf16_pack(void *to, size_t width, const struct matrix *matrix, bool k_contiguous,
     size_t first, size_t count, size_t k, size_t depth) {
     size_t element = data_type_table[matrix->type].size;
     size_t row_bytes = matrix->stride * element;
+    if (!element) {
+        pack_quantized(to, width, matrix, k_contiguous, first, count, k, depth);
+        return;
+    }
     for (size_t column = 0; column < width; column += 16) {
         uint32_t *panel = (uint32_t *)to + column;
         size_t lanes = smaller(16, width - column);

@@ -3,6 +3,7 @@
 // a register) and GEMM_MR (rows; with two vectors of columns they fill the registers), and includes
 // this.
 #include "compute/compute_internal.h"
+#include "compute/cpu/read_kernels.h"
 
 // The constraint for a vector register in inline assembly.
 #if defined(__AVX512F__)
@@ -17,36 +18,39 @@ typedef float vector __attribute__((vector_size(VECTOR * sizeof(float)), aligned
 
 enum { GEMM_NR = 2 * VECTOR, GEMM_KC = 512 };
 
+static inline void read_run(
+    const struct matrix *matrix, size_t row, size_t column, size_t count, float *values) {
+    const struct data_type_traits *traits = &data_type_table[matrix->type];
+    if (traits->size)
+        traits->to_f32(values,
+            (const uint8_t *)matrix->data + (row * matrix->stride + column) * traits->size, count);
+    else
+        fast_read(matrix, row, column, count, values);
+}
+
 static void pack_vectors(float *panel, size_t width, const struct matrix *matrix, size_t first,
     size_t count, size_t k, size_t depth) {
-    const struct data_type_traits *traits = &data_type_table[matrix->type];
     enum { BLOCK = 64 };
     float values[BLOCK];
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t *row =
-            (const uint8_t *)matrix->data + ((first + i) * matrix->stride + k) * traits->size;
+    for (size_t i = 0; i < count; i++)
         for (size_t block = 0; block < depth; block += BLOCK) {
             size_t size = smaller(BLOCK, depth - block);
-            traits->to_f32(values, row + block * traits->size, size);
+            read_run(matrix, first + i, k + block, size, values);
             for (size_t l = 0; l < size; l++)
                 panel[(block + l) * width + i] = values[l];
         }
-    }
 }
 
 static void gemm_pack(void *to, size_t width, const struct matrix *matrix, bool k_contiguous,
     size_t first, size_t count, size_t k, size_t depth) {
     float *panel = to;
-    const struct data_type_traits *traits = &data_type_table[matrix->type];
     if (count < width) memset(panel, 0, depth * width * sizeof *panel);
     if (k_contiguous) {
         pack_vectors(panel, width, matrix, first, count, k, depth);
         return;
     }
     for (size_t l = 0; l < depth; l++)
-        traits->to_f32(panel + l * width,
-            (const uint8_t *)matrix->data + ((k + l) * matrix->stride + first) * traits->size,
-            count);
+        read_run(matrix, k + l, first, count, panel + l * width);
 }
 
 static void gemm_multiply(size_t depth, const void *panel_a, const void *panel_b, float *c,

@@ -3,6 +3,7 @@
 // tables. Each cpu/rows_<set>.c defines ROW_KERNELS (the table's name) and LANES, and includes
 // this.
 #include "compute/compute_internal.h"
+#include "compute/cpu/read_kernels.h"
 #include <math.h>
 
 // exp(x) by 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial of degree 6: relative error below 2e-7.
@@ -200,30 +201,41 @@ static void fast_adamw(const struct adamw *s, float *restrict parameters,
     }
 }
 
-// A block of weights is converted once, into the stack, and meets every row of `a` there.
-#define FAST_FEW_ROWS(name, type, convert)                                                         \
+// A block of weights is read once, into the stack, and meets every row of `a` there.
+#define FAST_FEW_ROWS(name, read)                                                                  \
     static void name(float *c, size_t c_stride, const float *a, size_t a_stride, size_t m,         \
-        const void *b, size_t b_stride, size_t n, size_t k, float alpha, bool accumulate) {        \
+        const struct matrix *b, size_t first, size_t n, float alpha, bool accumulate) {            \
         enum { BLOCK = 1024 };                                                                     \
         float weights[BLOCK];                                                                      \
-        for (size_t j = 0; j < n; j++) {                                                           \
-            const type *row = (const type *)b + j * b_stride;                                      \
-            for (size_t first = 0; first < k; first += BLOCK) {                                    \
-                size_t size = smaller(BLOCK, k - first);                                           \
-                for (size_t l = 0; l < size; l++)                                                  \
-                    weights[l] = convert(row[first + l]);                                          \
+        for (size_t j = 0; j < n; j++)                                                             \
+            for (size_t k = 0; k < b->columns; k += BLOCK) {                                       \
+                size_t size = smaller(BLOCK, b->columns - k);                                      \
+                read(b, first + j, k, size, weights);                                              \
                 for (size_t i = 0; i < m; i++) {                                                   \
-                    float sum = alpha * fast_dot(a + i * a_stride + first, weights, size);         \
+                    float sum = alpha * fast_dot(a + i * a_stride + k, weights, size);             \
                     float *to = &c[i * c_stride + j];                                              \
-                    *to = accumulate || first ? *to + sum : sum;                                   \
+                    *to = accumulate || k ? *to + sum : sum;                                       \
                 }                                                                                  \
             }                                                                                      \
-        }                                                                                          \
     }
 
-FAST_FEW_ROWS(fast_few_rows_f32, float, )
-FAST_FEW_ROWS(fast_few_rows_bf16, uint16_t, bf16_to_f32)
-FAST_FEW_ROWS(fast_few_rows_f16, uint16_t, ROW_F16_TO_F32)
+#define FAST_READ(name, type, convert)                                                             \
+    static inline void name(                                                                       \
+        const struct matrix *m, size_t row, size_t column, size_t count, float *restrict values) { \
+        const type *from = (const type *)m->data + row * m->stride + column;                       \
+        for (size_t i = 0; i < count; i++)                                                         \
+            values[i] = convert(from[i]);                                                          \
+    }
+
+FAST_READ(fast_read_f32, float, )
+FAST_READ(fast_read_bf16, uint16_t, bf16_to_f32)
+FAST_READ(fast_read_f16, uint16_t, ROW_F16_TO_F32)
+FAST_FEW_ROWS(fast_few_rows_f32, fast_read_f32)
+FAST_FEW_ROWS(fast_few_rows_bf16, fast_read_bf16)
+FAST_FEW_ROWS(fast_few_rows_f16, fast_read_f16)
+FAST_FEW_ROWS(fast_few_rows_int8, fast_read_int8)
+FAST_FEW_ROWS(fast_few_rows_nf4, fast_read_nf4)
+FAST_FEW_ROWS(fast_few_rows_q8_0, fast_read_q8_0)
 
 const struct row_kernels ROW_KERNELS = {
     .rmsnorm = fast_rmsnorm,
@@ -240,5 +252,6 @@ const struct row_kernels ROW_KERNELS = {
     .softmax_gradient = fast_softmax_gradient,
     .square_sum = fast_square_sum,
     .adamw = fast_adamw,
-    .few_rows = {fast_few_rows_f32, fast_few_rows_bf16, fast_few_rows_f16},
+    .few_rows = {fast_few_rows_f32, fast_few_rows_bf16, fast_few_rows_f16, fast_few_rows_int8,
+        fast_few_rows_nf4, fast_few_rows_q8_0},
 };
