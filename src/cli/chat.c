@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *model = BUILT_IN_MODEL, *adapter, *data, *system_text;
+static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data", *system_text;
 static double temperature;
 static long max_tokens, threads, seed = -1;
 static bool as_json;
@@ -17,7 +17,7 @@ static bool as_json;
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "answer with this adapter"},
-    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--system", "TEXT", CLI_TEXT, &system_text, "what stands before the chat"},
     {"--temperature", "X", CLI_REAL, &temperature, "0 takes the likeliest token, always (0)"},
     {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},

@@ -18,14 +18,14 @@
 
 enum { AT_ONCE = 16, MAX_DATA = 1 << 30 };
 
-static const char *model = BUILT_IN_MODEL, *adapter, *data;
+static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data";
 static long max_tokens, threads;
 static bool as_json, generate;
 
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "with this adapter"},
-    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--generate", NULL, CLI_FLAG, &generate,
         "also answer each chat (greedily), and count the answers that are exactly right"},
     {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},

@@ -10,12 +10,12 @@
 
 enum { MAX_INPUT = 256 << 20 };
 
-static const char *model = BUILT_IN_MODEL, *data;
+static const char *model = BUILT_IN_MODEL, *data = "./temper-data";
 static bool chat, prompt, special, as_json;
 
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "whose tokenizer: a name or a directory"},
-    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--chat", NULL, CLI_FLAG, &chat,
         "the input is a chat's JSON: a list of messages, or {\"messages\": …}"},
     {"--prompt", NULL, CLI_FLAG, &prompt, "of a chat: up to where the next answer begins"},

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *data;
+static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *data = "./temper-data";
 static long epochs, batch_size, lora_rank = 16, seed = 42, threads;
 static double multiplier, lora_alpha;
 static bool validate_only, quiet, as_json;
@@ -21,7 +21,7 @@ static bool validate_only, quiet, as_json;
 static const struct cli_option options[] = {
     {"--output", "DIR", CLI_TEXT, &output, "where a run by hand works, and leaves its adapter"},
     {"--model", "M", CLI_TEXT, &model, "base model: a name or a directory (the built-in one)"},
-    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--validation", "FILE", CLI_TEXT, &validation, "chats to measure the loss on, too"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "go on from this adapter"},
     {"--epochs", "N", CLI_INTEGER, &epochs, "passes over the data (auto)"},

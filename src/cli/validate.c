@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *model = BUILT_IN_MODEL, *data;
+static const char *model = BUILT_IN_MODEL, *data = "./temper-data";
 static bool as_json;
 static long threads;
 
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "whose tokens to count: a name or a directory"},
-    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
     {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };

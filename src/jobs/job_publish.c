@@ -2,6 +2,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/job_format.h"
+#include "base/known_models.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "jobs/job_directory.h"
@@ -28,7 +29,8 @@ static uint32_t short_hash(const char *text) {
 
 bool job_publish_name(
     const struct job_record *job, const char *base, char **name, struct error *error) {
-    char *model = memory_copy_string(base);
+    const struct known_model *known = known_model_find(base);
+    char *model = memory_copy_string(known ? known->names[0] : base);
     char *slash = model ? strchr(model, '/') : NULL;
     if (slash) *slash = ':';
     bool suffix = job->suffix && *job->suffix;

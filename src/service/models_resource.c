@@ -9,8 +9,12 @@ static json_t *model_object(const struct model_record *model) {
     json_t *tags = json_array();
     if (model->fine_tunable) json_array_append_new(tags, json_string("fine-tunable"));
     if (model->fine_tuned) json_array_append_new(tags, json_string("fine-tuned"));
-    return json_pack("{s:s, s:s, s:I, s:s, s:o}", "id", model->id, "object", "model", "created",
-        (json_int_t)model->created, "owned_by", model->owner, "tags", tags);
+    json_t *aliases = json_array();
+    for (size_t i = 0; i < model->alias_count; i++)
+        json_array_append_new(aliases, json_string(model->aliases[i]));
+    return json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "id", model->id, "object", "model",
+        "created", (json_int_t)model->created, "owned_by", model->owner, "tags", tags, "aliases",
+        aliases);
 }
 
 void models_list(struct service *service, struct request *request, struct reply *reply) {

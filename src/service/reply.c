@@ -1,5 +1,6 @@
 // Making replies: JSON, errors, lists.
 #include "service/reply.h"
+#include "base/known_models.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "service/stream.h"
@@ -107,6 +108,14 @@ void reply_not_found(struct reply *reply, const char *what, const char *id) {
 }
 
 void reply_no_model(struct reply *reply, const char *model) {
+    const struct known_model *known = known_model_find(model);
+    if (known && known->hub) {
+        reply_error(reply, 404, "model_not_found", "model",
+            "The model '%.200s' is supported, but it is not on this server yet. Whoever runs the "
+            "server can get it: temper models pull %s",
+            model, known->hub);
+        return;
+    }
     reply_error(reply, 404, "model_not_found", "model",
         "The model '%.200s' does not exist or you do not have access to it. GET /v1/models lists "
         "those "

@@ -47,7 +47,7 @@ void reply_failure(struct reply *reply, const char *doing, const struct error *e
 // 404 for an object of another account as for one that never was.
 void reply_not_found(struct reply *reply, const char *what, const char *id);
 
-// 404 model_not_found.
+// 404 model_not_found; of a known model with what the operator must run to get it.
 void reply_no_model(struct reply *reply, const char *model);
 
 // The error object's text for a stream that has begun (memory_free), NULL where memory is short.

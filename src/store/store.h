@@ -180,11 +180,14 @@ struct model_record {
     char *owner;     // "temper", an account, …
     char *directory; // of the base model
     char *adapter;   // directory of the adapter, NULL for a base model
+    char **aliases;  // of a base model: other names that it answers to
+    size_t alias_count;
     int64_t created;
     bool fine_tunable, fine_tuned;
 };
 
 // Finds a base model by its id or an alias, or a fine-tuned model or checkpoint of the account.
+// ERROR_NOT_FOUND of a known model says what to run to get it.
 bool model_resolve(struct store *store, const char *account, const char *name,
     struct model_record *record, struct error *error) WARN_UNUSED;
 
@@ -201,6 +204,10 @@ bool model_add(struct store *store, const char *account, const char *id, const c
 bool model_delete(
     struct store *store, const char *account, const char *name, struct error *error) WARN_UNUSED;
 void model_record_free(struct model_record *record);
+
+// How many fine-tuned models and checkpoints of all accounts stand on a base model.
+bool model_count_over(
+    struct store *store, const char *base, size_t *count, struct error *error) WARN_UNUSED;
 void model_list_free(struct model_record *records, size_t count);
 
 #endif

@@ -13,6 +13,9 @@ void model_record_free(struct model_record *record) {
     memory_free(record->owner);
     memory_free(record->directory);
     memory_free(record->adapter);
+    for (size_t i = 0; i < record->alias_count; i++)
+        memory_free(record->aliases[i]);
+    memory_free(record->aliases);
     memset(record, 0, sizeof *record);
 }
 
@@ -37,11 +40,13 @@ static bool base_record(
     memset(record, 0, sizeof *record);
     record->id = found->id;
     record->directory = found->path;
+    record->aliases = found->aliases;
+    record->alias_count = found->alias_count;
     record->base = memory_copy_string(record->id);
     record->owner = owner_of(record->id);
     record->fine_tunable = true;
     record->created = stat(found->path, &status) == 0 ? (int64_t)status.st_mtime : 0;
-    found->id = found->path = NULL;
+    memset(found, 0, sizeof *found);
     if (record->owner && record->base) return true;
     model_record_free(record);
     return memory_error(error, "a model");
@@ -115,10 +120,25 @@ static bool resolve_fine_tuned(struct store *store, const char *account, const c
 bool model_resolve(struct store *store, const char *account, const char *name,
     struct model_record *record, struct error *error) {
     struct model_directory found;
+    struct error not_base = {0}, not_fine_tuned;
     memset(record, 0, sizeof *record);
     if (!strncmp(name, "ft:", 3)) return resolve_fine_tuned(store, account, name, record, error);
-    return model_directory_by_name(&found, name, store->directory, error) &&
-           base_record(&found, record, error);
+    if (model_directory_by_name(&found, name, store->directory, &not_base))
+        return base_record(&found, record, error);
+    // An adapter that was added by hand may bear any name.
+    if (not_base.code == ERROR_NOT_FOUND &&
+        resolve_fine_tuned(store, account, name, record, &not_fine_tuned))
+        return true;
+    bool unknown = not_base.code != ERROR_NOT_FOUND || not_fine_tuned.code == ERROR_NOT_FOUND;
+    if (error) *error = unknown ? not_base : not_fine_tuned;
+    return false;
+}
+
+bool model_count_over(struct store *store, const char *base, size_t *count, struct error *error) {
+    struct sql sql;
+    sql_open(&sql, store, error, "SELECT count(*) FROM models WHERE base = ?", "t", base);
+    *count = sql_row(&sql) ? (size_t)sql_integer(&sql, 0) : 0;
+    return sql_close(&sql);
 }
 
 bool model_list(struct store *store, const char *account, struct model_record **records,

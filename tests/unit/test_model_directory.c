@@ -2,6 +2,7 @@
 // of them.
 #include "base/memory.h"
 #include "base/model_directory.h"
+#include "base/model_manifest.h"
 #include "test_directory.h"
 
 static int set_up(void **state) {
@@ -42,6 +43,90 @@ static void test_model_directory_finds_names_and_aliases(void **state) {
     assert_found(*state, llama, llama, "given/klusterai/Meta-Llama-3.1-8B-Instruct-Turbo");
     for (size_t i = 0; i < 3; i++)
         assert_found(*state, built_in[i], BUILT_IN_MODEL, "data/models/mini-instruct");
+}
+
+static void assert_not_found(const char *directory, const char *name, const char *expected) {
+    struct model_directory found;
+    struct error error;
+    if (model_directory_by_name(&found, name, test_path(directory, "data"), &error))
+        fail_msg("%s was found: %s", name, found.path);
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+    if (!strstr(error.message, expected)) fail_msg("%s", error.message);
+}
+
+static void test_model_directory_answers_to_all_names_of_a_known_model(void **state) {
+    const char *id = "klusterai/Meta-Llama-3.1-8B-Instruct-Turbo";
+    const char *path = "given/klusterai/Meta-Llama-3.1-8B-Instruct-Turbo";
+    assert_found(*state, "meta-llama/Llama-3.1-8B-Instruct", id, path);
+    assert_found(*state, "meta-llama/Meta-Llama-3.1-8B-Instruct", id, path);
+    // Where two bear names of it, each has its own, and the first in the table's order the rest.
+    const char *own = "data/models/meta-llama/Llama-3.1-8B-Instruct";
+    test_make_model(test_path(*state, "data/models"), "meta-llama/Llama-3.1-8B-Instruct");
+    assert_found(*state, id, id, path);
+    assert_found(*state, "meta-llama/Llama-3.1-8B-Instruct", own + 12, own);
+    assert_found(*state, "meta-llama/Meta-Llama-3.1-8B-Instruct", own + 12, own);
+}
+
+static void test_model_directory_says_what_to_run_for_a_known_model(void **state) {
+    assert_not_found(*state, "klusterai/Meta-Llama-3.3-70B-Instruct-Turbo",
+        "temper models pull meta-llama/Llama-3.3-70B-Instruct");
+    assert_not_found(*state, "klusterai/Meta-Llama-3.3-70B", "no model");
+}
+
+static void test_model_directory_answers_to_aliases(void **state) {
+    char place[FILE_PATH_SIZE];
+    strcpy(place, test_path(*state, "data/models"));
+    test_make_model(place, "me/big");
+    test_write(place, "me/big/temper.json",
+        "{\"id\": \"me/big\", \"aliases\": [\"big\", \"../outside\", 7, \"plain\","
+        " \"klusterai/Meta-Llama-3.3-70B-Instruct-Turbo\"]}");
+    assert_found(*state, "big", "me/big", "data/models/me/big");
+    assert_found(*state, "meta-llama/Llama-3.3-70B-Instruct", "me/big", "data/models/me/big");
+    assert_found(*state, "plain", "plain", "given/plain"); // a directory comes before an alias
+    assert_not_found(*state, "../outside", "no model");
+    test_write(place, "me/big/temper.json", "{\"aliases\": [\"big\"");
+    assert_not_found(*state, "big", "no model");
+    assert_found(*state, "me/big", "me/big", "data/models/me/big");
+}
+
+static void test_model_directory_finds_gguf_files(void **state) {
+    struct error error;
+    assert_true(file_make_directories(test_path(*state, "data/models/me/gguf"), &error));
+    test_write(test_path(*state, "data/models/me/gguf"), "model.gguf", "GGUF");
+    test_write(*state, "some.gguf", "GGUF");
+    assert_found(*state, "me/gguf", "me/gguf", "data/models/me/gguf");
+    assert_found(
+        *state, test_path(*state, "some.gguf"), test_path(*state, "some.gguf"), "some.gguf");
+    assert_not_found(*state, test_path(*state, "some.gguf"), "no model");
+}
+
+static void test_model_names_are_names_of_directories(void **state) {
+    static const char *const good[] = {"a", "me/big", "Qwen2.5-0.5B", "meta-llama/Llama-3.1_x"};
+    static const char *const bad[] = {"", "/", "a/", "/a", "a//b", "a/b/c", ".a", "-a", "a/.b",
+        "..", "a b", "a\\b", "ft:a:b", "\xc3\xa9", "a\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(model_name_is_good(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (model_name_is_good(bad[i])) fail_msg("\"%s\" is taken for a name", bad[i]);
+}
+
+static void test_model_manifest_is_read_as_it_was_written(void **state) {
+    struct model_manifest written = {.created_at = 1700000000}, read;
+    struct error error;
+    assert_true(model_manifest_set(&written, "me/big", "/models/big", &error));
+    assert_true(model_manifest_add_alias(&written, "big", &error));
+    assert_true(model_manifest_add_alias(&written, "big", &error)); // the same once more: no two
+    assert_true(model_manifest_write(&written, *state, &error));
+    assert_true(model_manifest_read(&read, *state, &error));
+    assert_string_equal(read.id, "me/big");
+    assert_string_equal(read.source, "/models/big");
+    assert_int_equal(read.created_at, 1700000000);
+    assert_int_equal(read.alias_count, 1);
+    assert_string_equal(read.aliases[0], "big");
+    assert_null(read.revision);
+    model_manifest_free(&read);
+    model_manifest_free(&written);
 }
 
 static void test_model_directory_takes_the_first_place(void **state) {
@@ -100,7 +185,7 @@ static void test_model_directory_bears_short_memory(void **state) {
     struct error error;
     size_t count, failures = 0;
     bool ok = false;
-    for (uint64_t n = 1; n < 200 && !ok; n++) {
+    for (uint64_t n = 1; n < 400 && !ok; n++) {
         memory_fail_at(n);
         ok = model_directory_list(&list, &count, test_path(*state, "data"), &error);
         memory_fail_at(0);
@@ -116,6 +201,12 @@ int main(void) {
 #define WITH_PLACES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         WITH_PLACES(test_model_directory_finds_names_and_aliases),
+        WITH_PLACES(test_model_directory_answers_to_all_names_of_a_known_model),
+        WITH_PLACES(test_model_directory_says_what_to_run_for_a_known_model),
+        WITH_PLACES(test_model_directory_answers_to_aliases),
+        WITH_PLACES(test_model_directory_finds_gguf_files),
+        cmocka_unit_test(test_model_names_are_names_of_directories),
+        WITH_PLACES(test_model_manifest_is_read_as_it_was_written),
         WITH_PLACES(test_model_directory_takes_the_first_place),
         WITH_PLACES(test_model_directory_finds_paths),
         WITH_PLACES(test_model_directory_keeps_names_from_outside_in_their_places),
