@@ -55,25 +55,41 @@ void matrix_read(
 
 // ---- quantising ----
 
+// Not a number if one of the values is none.
 static float largest_magnitude(const float *values, size_t count) {
     float largest = 0;
     for (size_t i = 0; i < count; i++)
-        largest = fmaxf(largest, fabsf(values[i]));
+        largest = fabsf(values[i]) <= largest ? largest : fabsf(values[i]);
     return largest;
 }
 
-void int8_quantize_row(const float *row, size_t columns, int8_t *codes, float *largest) {
-    *largest = largest_magnitude(row, columns);
+void int8_quantize_row(const struct matrix *matrix, size_t row, int8_t *codes, float *largest) {
+    enum { BLOCK = 1024 };
+    float values[BLOCK];
+    *largest = 0;
+    for (size_t at = 0; at < matrix->columns; at += BLOCK) {
+        size_t count = matrix->columns - at < BLOCK ? matrix->columns - at : BLOCK;
+        matrix_read(matrix, row, at, count, values);
+        float here = largest_magnitude(values, count);
+        if (!(here <= *largest)) *largest = here;
+    }
     float factor = *largest > 0 ? 1.0f / *largest * 127.0f : 0.0f; // in PyTorch's order
-    for (size_t i = 0; i < columns; i++)
-        codes[i] = (int8_t)lrintf(row[i] * factor);
+    for (size_t at = 0; at < matrix->columns; at += BLOCK) {
+        size_t count = matrix->columns - at < BLOCK ? matrix->columns - at : BLOCK;
+        matrix_read(matrix, row, at, count, values);
+        for (size_t i = 0; i < count; i++)
+            codes[at + i] = (int8_t)lrintf(values[i] * factor);
+    }
 }
 
-// The level nearest to x; at the middle between two, the lower one.
+// The level nearest to x; at the middle between two, the lower one. Without branches, since which
+// way they go is chance.
 static unsigned nf4_nearest(float x) {
     unsigned code = 0;
-    while (code + 1 < NF4_LEVELS && x > (nf4_levels[code] + nf4_levels[code + 1]) / 2)
-        code++;
+    for (unsigned step = NF4_LEVELS / 2; step; step /= 2) {
+        unsigned middle = code + step - 1;
+        code += x > (nf4_levels[middle] + nf4_levels[middle + 1]) / 2 ? step : 0;
+    }
     return code;
 }
 

@@ -41,9 +41,9 @@ extern const float nf4_levels[NF4_LEVELS];
 // The 256 values of bitsandbytes' dynamic data type for signed numbers (Dettmers 2015), ascending.
 void quantized_scale_levels(float levels[NF4_SCALE_LEVELS]);
 
-// One row to int8: codes [columns], and the largest magnitude, of which the scale is the 127th
-// part.
-void int8_quantize_row(const float *row, size_t columns, int8_t *codes, float *largest);
+// One row of a matrix of any type to int8: codes [columns], and the largest magnitude, of which the
+// scale is the 127th part.
+void int8_quantize_row(const struct matrix *matrix, size_t row, int8_t *codes, float *largest);
 
 // One block of up to 64 elements to nf4: two codes a byte, and the block's largest magnitude.
 void nf4_quantize_block(const float *block, size_t count, uint8_t *codes, float *largest);

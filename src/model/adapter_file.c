@@ -1,7 +1,7 @@
 #include "model/adapter_file.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "model/safetensors.h"
+#include "model/safetensors_writer.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -93,6 +93,26 @@ static bool must_be_absent(const json_t *root, const char *name, struct error *e
     return false;
 }
 
+// The two forms of bitsandbytes that weights_matrix reads; the tensors themselves say the rest.
+static bool check_quantization(const json_t *root, struct error *error) {
+    const json_t *field = json_object_get(root, "quantization_config");
+    if (!json_is_object(field)) return must_be_absent(root, "quantization_config", error);
+    const char *method = json_string_value(json_object_get(field, "quant_method"));
+    const char *kind = json_string_value(json_object_get(field, "bnb_4bit_quant_type"));
+    bool four = json_is_true(json_object_get(field, "load_in_4bit"));
+    if (!method || strcmp(method, "bitsandbytes"))
+        return error_set(error, ERROR_UNSUPPORTED,
+            "config.json: quantization_config's 'quant_method' is '%.50s'; this version reads "
+            "'bitsandbytes'",
+            method ? method : "absent");
+    if (four && kind && strcmp(kind, "nf4"))
+        return error_set(error, ERROR_UNSUPPORTED,
+            "config.json: quantization_config's 'bnb_4bit_quant_type' is '%.50s'; this version "
+            "reads 'nf4'",
+            kind);
+    return true;
+}
+
 static bool check_kind(struct model_config *c, const json_t *root, struct error *error) {
     const char *type = json_string_value(json_object_get(root, "model_type"));
     if (!type || strcmp(type, "llama"))
@@ -105,8 +125,7 @@ static bool check_kind(struct model_config *c, const json_t *root, struct error 
         return error_set(error, ERROR_UNSUPPORTED,
             "config.json: 'hidden_act' is '%s'; this version computes 'silu' only", activation);
     return must_be_absent(root, "attention_bias", error) &&
-           must_be_absent(root, "mlp_bias", error) &&
-           must_be_absent(root, "quantization_config", error);
+           must_be_absent(root, "mlp_bias", error) && check_quantization(root, error);
 }
 
 // ---- rotary embedding ----

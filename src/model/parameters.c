@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "model/safetensors.h"
+#include "model/safetensors_writer.h"
 #include <math.h>
 #include <stdio.h>
 

@@ -1,12 +1,8 @@
 #include "model/safetensors.h"
-#include "base/buffer.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { MAX_HEADER = 100 << 20 }; // the reference implementation's own limit
 
@@ -188,84 +184,4 @@ const struct safetensor *safetensors_at(const struct safetensors *file, size_t i
 const struct safetensor *safetensors_find(const struct safetensors *file, const char *name) {
     struct safetensor key = {.name = (char *)name};
     return bsearch(&key, file->tensors, file->count, sizeof key, compare_tensors);
-}
-
-// ---- writing ----
-
-static size_t source_elements(const struct safetensor_source *source) {
-    size_t elements = 1;
-    for (size_t i = 0; i < source->dimensions; i++)
-        elements *= source->shape[i];
-    return elements;
-}
-
-static void append_source(
-    struct buffer *header, const struct safetensor_source *source, size_t *offset) {
-    const struct data_type_traits *traits = &data_type_table[source->type];
-    size_t end = *offset + source_elements(source) * traits->size;
-    buffer_append_format(
-        header, ",\"%s\":{\"dtype\":\"%s\",\"shape\":[", source->name, traits->safetensors_name);
-    for (size_t i = 0; i < source->dimensions; i++)
-        buffer_append_format(header, i ? ",%zu" : "%zu", source->shape[i]);
-    buffer_append_format(header, "],\"data_offsets\":[%zu,%zu]}", *offset, end);
-    *offset = end;
-}
-
-static bool write_header(
-    int descriptor, const struct safetensor_source *sources, size_t count, struct error *error) {
-    struct buffer header;
-    size_t offset = 0;
-    buffer_init(&header, MAX_HEADER);
-    buffer_append_text(&header, "{\"__metadata__\":{\"format\":\"pt\"}");
-    for (size_t i = 0; i < count; i++)
-        append_source(&header, &sources[i], &offset);
-    buffer_append_char(&header, '}');
-    while (header.length % 8 && !header.failed)
-        buffer_append_char(&header, ' ');
-    uint8_t length[8];
-    for (int i = 0; i < 8; i++)
-        length[i] = (uint8_t)((uint64_t)header.length >> 8 * i);
-    bool ok = buffer_ok(&header, "the header of a safetensors file", error) &&
-              file_write_all(descriptor, length, sizeof length, error) &&
-              file_write_all(descriptor, header.data, header.length, error);
-    buffer_free(&header);
-    return ok;
-}
-
-static bool write_values(
-    int descriptor, const struct safetensor_source *source, struct error *error) {
-    enum { BLOCK = 1 << 14 };
-    float block[BLOCK];
-    const struct data_type_traits *traits = &data_type_table[source->type];
-    size_t elements = source_elements(source);
-    for (size_t at = 0; at < elements; at += BLOCK) {
-        size_t count = elements - at < BLOCK ? elements - at : BLOCK;
-        traits->from_f32(block, source->values + at, count);
-        if (!file_write_all(descriptor, block, count * traits->size, error)) return false;
-    }
-    return true;
-}
-
-static bool write_file(
-    int descriptor, const struct safetensor_source *sources, size_t count, struct error *error) {
-    if (!write_header(descriptor, sources, count, error)) return false;
-    for (size_t i = 0; i < count; i++)
-        if (!write_values(descriptor, &sources[i], error)) return false;
-    if (fsync(descriptor) < 0)
-        return error_set_errno(error, ERROR_IO, "cannot bring a file to disk");
-    return true;
-}
-
-bool safetensors_write(
-    const char *path, const struct safetensor_source *sources, size_t count, struct error *error) {
-    char temporary[FILE_PATH_SIZE];
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.partial", path) >= sizeof temporary)
-        return error_set(error, ERROR_INVALID, "the path %s is too long", path);
-    int descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor < 0) return error_set_errno(error, ERROR_IO, "cannot write %s", temporary);
-    bool ok = write_file(descriptor, sources, count, error);
-    close(descriptor);
-    if (ok && file_rename_durable(temporary, path, error)) return true;
-    unlink(temporary);
-    return error_prefix(error, "%s", path);
 }

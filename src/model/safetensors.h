@@ -32,19 +32,6 @@ const struct safetensor *safetensors_at(const struct safetensors *file, size_t i
 const struct safetensor *safetensors_find(
     const struct safetensors *file, const char *name); // or NULL
 
-// A tensor to be written: f32 values, stored as `type`.
-struct safetensor_source {
-    const char *name;
-    enum data_type type;
-    size_t dimensions;
-    size_t shape[SAFETENSORS_MAX_DIMENSIONS];
-    const float *values;
-};
-
-// Writes the file atomically, with the metadata {"format": "pt"} that transformers asks for.
-bool safetensors_write(const char *path, const struct safetensor_source *sources, size_t count,
-    struct error *error) WARN_UNUSED;
-
 // For fuzzing and tests: checks a header as safetensors_open does. `data_size` bytes follow it.
 bool safetensors_check(const void *bytes, size_t size, struct error *error) WARN_UNUSED;
 

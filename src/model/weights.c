@@ -1,14 +1,21 @@
-#include "model/weights.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/weights_internal.h"
 #include <jansson.h>
 
 enum { MAX_INDEX = 64 << 20, MAX_SHARDS = 1024 };
+
+struct quantized_part {
+    struct quantized_part *next;
+    struct quantization quantization;
+    void *owned;
+};
 
 struct weights {
     size_t count;
     struct safetensors *files[MAX_SHARDS];
     char *names[MAX_SHARDS];
+    struct quantized_part *parts; // of all matrices handed out
 };
 
 static bool open_file(
@@ -85,6 +92,12 @@ void weights_close(struct weights *weights) {
         safetensors_close(weights->files[i]);
         memory_free(weights->names[i]);
     }
+    while (weights->parts) {
+        struct quantized_part *part = weights->parts;
+        weights->parts = part->next;
+        memory_free(part->owned);
+        memory_free(part);
+    }
     memory_free(weights);
 }
 
@@ -104,10 +117,22 @@ uint64_t weights_bytes(const struct weights *weights) {
     return bytes;
 }
 
-bool weights_matrix(const struct weights *weights, const char *name, size_t rows, size_t columns,
+static bool quantized_matrix(struct weights *weights, const struct safetensor *tensor, size_t rows,
+    size_t columns, struct matrix *matrix, struct error *error) {
+    struct quantized_part *part = memory_alloc_zeroed(1, sizeof *part);
+    if (!part) return memory_error(error, "quantised weights");
+    part->next = weights->parts;
+    weights->parts = part;
+    return weights_quantized(
+        weights, tensor, rows, columns, &part->quantization, &part->owned, matrix, error);
+}
+
+bool weights_matrix(struct weights *weights, const char *name, size_t rows, size_t columns,
     struct matrix *matrix, struct error *error) {
     const struct safetensor *tensor = weights_find(weights, name);
     if (!tensor) return error_set(error, ERROR_INVALID, "the weights have no tensor '%s'", name);
+    if (rows > 1 && (!strcmp(tensor->type_name, "I8") || !strcmp(tensor->type_name, "U8")))
+        return quantized_matrix(weights, tensor, rows, columns, matrix, error);
     bool vector = rows == 1 && tensor->dimensions == 1 && tensor->shape[0] == columns;
     if (!vector &&
         (tensor->dimensions != 2 || tensor->shape[0] != rows || tensor->shape[1] != columns))
@@ -119,4 +144,20 @@ bool weights_matrix(const struct weights *weights, const char *name, size_t rows
             error, ERROR_UNSUPPORTED, "the tensor '%s' is stored as %s", name, tensor->type_name);
     *matrix = matrix_of(tensor->data, tensor->type, rows, columns);
     return true;
+}
+
+size_t weights_count(const struct weights *weights) {
+    size_t count = 0;
+    for (size_t i = 0; i < weights->count; i++)
+        count += safetensors_count(weights->files[i]);
+    return count;
+}
+
+const struct safetensor *weights_at(const struct weights *weights, size_t index) {
+    for (size_t i = 0; i < weights->count; i++) {
+        size_t here = safetensors_count(weights->files[i]);
+        if (index < here) return safetensors_at(weights->files[i], index);
+        index -= here;
+    }
+    return NULL;
 }

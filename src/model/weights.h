@@ -13,9 +13,14 @@ void weights_close(struct weights *weights);
 const struct safetensor *weights_find(const struct weights *weights, const char *name); // or NULL
 uint64_t weights_bytes(const struct weights *weights);
 
-// The tensor as a matrix [rows, columns], or, with rows 1, a vector. An error names what is wrong
-// with it.
-bool weights_matrix(const struct weights *weights, const char *name, size_t rows, size_t columns,
+// All tensors, file by file.
+size_t weights_count(const struct weights *weights);
+const struct safetensor *weights_at(const struct weights *weights, size_t index);
+
+// The tensor as a matrix [rows, columns], or, with rows 1, a vector; quantised ones with what
+// belongs to them (compute/quantized.h). It lives as long as the weights. An error names what is
+// wrong with it.
+bool weights_matrix(struct weights *weights, const char *name, size_t rows, size_t columns,
     struct matrix *matrix, struct error *error) WARN_UNUSED;
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/job_format.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "model/safetensors.h"
+#include "model/safetensors_writer.h"
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>

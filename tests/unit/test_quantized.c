@@ -100,7 +100,8 @@ static void test_quantized_int8_is_that_of_bitsandbytes(void **state) {
     golden_floats(golden, "scales", want_scales, ROWS);
     golden_floats(golden, "values", want_values, ELEMENTS);
     for (size_t row = 0; row < ROWS; row++) {
-        int8_quantize_row(weights + row * COLUMNS, COLUMNS, codes, &largest);
+        struct matrix stored = matrix_f32(weights, ROWS, COLUMNS);
+        int8_quantize_row(&stored, row, codes, &largest);
         assert_float_equal(largest, want_scales[row], 1e-7);
         assert_memory_equal(codes, want_codes + row * COLUMNS, COLUMNS);
         float scale = largest / 127;
@@ -125,8 +126,9 @@ struct quantized_case {
 
 static void make_int8(struct quantized_case *c, const float *from, size_t rows, size_t columns) {
     float *scales = c->scales = memory_alloc_array(rows, sizeof *scales);
+    struct matrix stored = matrix_f32(from, rows, columns);
     for (size_t i = 0; i < rows; i++) {
-        int8_quantize_row(from + i * columns, columns, (int8_t *)c->data + i * columns, &scales[i]);
+        int8_quantize_row(&stored, i, (int8_t *)c->data + i * columns, &scales[i]);
         scales[i] /= 127;
     }
     c->q.row_scales = scales;

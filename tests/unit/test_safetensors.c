@@ -1,7 +1,7 @@
 // safetensors files and adapters from outside: what is wrong is refused, with its name.
 #include "base/memory.h"
 #include "model/adapter_file.h"
-#include "model/safetensors.h"
+#include "model/safetensors_writer.h"
 #include "test_model.h"
 
 // A file of a header, filled up with spaces as the format wants it, and `data` bytes behind it;
