@@ -147,6 +147,10 @@ bool chat_format_open(struct chat_format **format, const char *directory, struct
     return true;
 }
 
+bool chat_format_has_template(const struct chat_format *format) {
+    return format->template != NULL;
+}
+
 void chat_format_close(struct chat_format *format) {
     if (!format) return;
     tokenizer_close(format->tokenizer);

@@ -23,6 +23,8 @@ void chat_format_close(struct chat_format *format);
 
 const struct tokenizer *chat_format_tokenizer(const struct chat_format *format);
 
+bool chat_format_has_template(const struct chat_format *format);
+
 // True for the tokens that end an answer.
 bool chat_format_ends(const struct chat_format *format, int32_t id);
 

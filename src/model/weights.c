@@ -1,9 +1,9 @@
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/weights_index.h"
 #include "model/weights_internal.h"
-#include <jansson.h>
 
-enum { MAX_INDEX = 64 << 20, MAX_SHARDS = 1024 };
+enum { MAX_SHARDS = WEIGHTS_MAX_SHARDS };
 
 struct quantized_part {
     struct quantized_part *next;
@@ -23,9 +23,6 @@ static bool open_file(
     char path[FILE_PATH_SIZE];
     for (size_t i = 0; i < weights->count; i++)
         if (!strcmp(weights->names[i], name)) return true;
-    if (strchr(name, '/'))
-        return error_set(error, ERROR_INVALID,
-            "model.safetensors.index.json names a file outside its directory: %.200s", name);
     if (weights->count == MAX_SHARDS)
         return error_set(error, ERROR_UNSUPPORTED, "more than %d weight files", MAX_SHARDS);
     if (!file_path(path, sizeof path, error, directory, name) ||
@@ -36,43 +33,25 @@ static bool open_file(
     return true;
 }
 
-static bool open_shards(struct weights *weights, const char *directory, const char *text,
-    size_t length, struct error *error) {
-    json_error_t fault;
-    json_t *index = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
-    if (!index)
-        return error_set(error, ERROR_INVALID, "%s/model.safetensors.index.json, line %d: %s",
-            directory, fault.line, fault.text);
-    const char *tensor;
-    json_t *name, *map = json_object_get(index, "weight_map");
-    bool ok = json_object_size(map) ||
-              error_set(error, ERROR_INVALID, "%s/model.safetensors.index.json has no 'weight_map'",
-                  directory);
-    json_object_foreach(map, tensor, name) {
-        if (!ok) break;
-        ok = json_is_string(name)
-                 ? open_file(weights, directory, json_string_value(name), error)
-                 : error_set(error, ERROR_INVALID,
-                       "%s: the index's entry '%.200s' is not a file name", directory, tensor);
-    }
-    json_decref(index);
+static bool open_shards(struct weights *weights, const char *directory, struct error *error) {
+    struct weights_index index;
+    if (!weights_index_read(&index, directory, error)) return false;
+    bool ok = true;
+    for (size_t i = 0; i < index.shard_count && ok; i++)
+        ok = open_file(weights, directory, index.shards[i], error);
+    weights_index_free(&index);
     return ok;
 }
 
 static bool open_all(struct weights *weights, const char *directory, struct error *error) {
-    char path[FILE_PATH_SIZE], *text;
-    size_t length;
+    char path[FILE_PATH_SIZE];
     if (!file_path(path, sizeof path, error, directory, "model.safetensors")) return false;
     if (file_exists(path)) return open_file(weights, directory, "model.safetensors", error);
-    if (!file_path(path, sizeof path, error, directory, "model.safetensors.index.json"))
-        return false;
+    if (!file_path(path, sizeof path, error, directory, WEIGHTS_INDEX_FILE)) return false;
     if (!file_exists(path))
         return error_set(error, ERROR_NOT_FOUND,
-            "%s has neither model.safetensors nor model.safetensors.index.json", directory);
-    if (!file_read(path, MAX_INDEX, &text, &length, error)) return false;
-    bool ok = open_shards(weights, directory, text, length, error);
-    memory_free(text);
-    return ok;
+            "%s has neither model.safetensors nor " WEIGHTS_INDEX_FILE, directory);
+    return open_shards(weights, directory, error);
 }
 
 bool weights_open(struct weights **weights, const char *directory, struct error *error) {
