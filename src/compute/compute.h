@@ -74,12 +74,12 @@ void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, cons
 void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
     const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns);
 
-// Rotates the first `heads` heads of each row in place (half-split order: element i with i +
-// head_dim/2). cosine and sine are [position][head_dim / 2]; direction 1 forward, -1 for the
-// gradient.
+// Rotates the first `heads` heads of each row in place: element i with i + head_dim / 2, or, with
+// `interleaved` (the order of Llama's GGUF files), 2i with 2i + 1. cosine and sine are
+// [position][head_dim / 2]; direction 1 forward, -1 for the gradient.
 void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
-    size_t rows, size_t heads, size_t head_dim, const float *cosine, const float *sine,
-    int direction);
+    size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
+    const float *sine, int direction);
 
 // y = silu(gate) · up, over `count` elements. y may be gate or up itself.
 void compute_swiglu(

@@ -81,7 +81,8 @@ void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight
 }
 
 struct rope_work {
-    const struct row_kernels *kernels;
+    void (*rotate)(float *row, size_t heads, size_t half, const float *cosine, const float *sine,
+        float direction);
     float *x;
     size_t stride, rows, heads, half;
     const int32_t *positions;
@@ -89,22 +90,32 @@ struct rope_work {
     float direction;
 };
 
+static void rotate_pairs(float *row, size_t heads, size_t half, const float *cosine,
+    const float *sine, float direction) {
+    for (size_t head = 0; head < heads; head++, row += 2 * half)
+        for (size_t i = 0; i < half; i++) {
+            float first = row[2 * i], second = row[2 * i + 1];
+            row[2 * i] = first * cosine[i] - direction * second * sine[i];
+            row[2 * i + 1] = second * cosine[i] + direction * first * sine[i];
+        }
+}
+
 static void rope_task(void *context, size_t task, int worker) {
     (void)worker;
     const struct rope_work *w = context;
     size_t step = rows_of_task(w->heads * w->half * 2), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
         size_t at = (size_t)w->positions[row] * w->half;
-        w->kernels->rope(
+        w->rotate(
             w->x + row * w->stride, w->heads, w->half, w->cosine + at, w->sine + at, w->direction);
     }
 }
 
 void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
-    size_t rows, size_t heads, size_t head_dim, const float *cosine, const float *sine,
-    int direction) {
-    struct rope_work work = {compute->rows, x, stride, rows, heads, head_dim / 2, positions, cosine,
-        sine, (float)direction};
+    size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
+    const float *sine, int direction) {
+    struct rope_work work = {interleaved ? rotate_pairs : compute->rows->rope, x, stride, rows,
+        heads, head_dim / 2, positions, cosine, sine, (float)direction};
     thread_pool_run(
         compute->pool, tasks_for(rows, rows_of_task(heads * head_dim)), rope_task, &work);
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/chat_template.h"
+#include "model/gguf.h"
 #include "model/model_config.h"
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,13 @@ static bool read_json(json_t **root, const char *directory, const char *name, st
                : error_set(error, ERROR_INVALID, "%s, line %d: %s", path, fault.line, fault.text);
 }
 
+static bool read_config(json_t **config, const char *directory, struct error *error) {
+    char gguf[FILE_PATH_SIZE];
+    return gguf_find(gguf, sizeof gguf, directory)
+               ? gguf_tokenizer_config(config, gguf, error)
+               : read_json(config, directory, "tokenizer_config.json", error);
+}
+
 static bool parse_template(struct chat_format *format, const char *text, size_t length,
     const char *path, struct error *error) {
     return chat_template_parse(&format->template, text, length, error) ||
@@ -79,9 +87,8 @@ static bool open_template(
     if (file_exists(path)) return read_template_file(format, path, error);
     const json_t *template = find_template(config);
     if (!json_is_string(template)) return true;
-    return file_path(path, sizeof path, error, directory, "tokenizer_config.json") &&
-           parse_template(
-               format, json_string_value(template), json_string_length(template), path, error);
+    return parse_template(
+        format, json_string_value(template), json_string_length(template), directory, error);
 }
 
 // A special token of tokenizer_config.json: its text, or an object with its "content".
@@ -112,7 +119,8 @@ static bool read_ends(
     char path[FILE_PATH_SIZE];
     struct model_config model = {.bos_token = -1};
     if (!file_path(path, sizeof path, error, directory, "config.json") ||
-        (file_exists(path) && !model_config_load(&model, directory, error)))
+        ((file_exists(path) || gguf_find(path, sizeof path, directory)) &&
+            !model_config_load(&model, directory, error)))
         return false;
     for (size_t i = 0; i < model.eos_count; i++)
         add_end(format, model.eos_tokens[i]);
@@ -134,8 +142,7 @@ bool chat_format_open(struct chat_format **format, const char *directory, struct
     *format = NULL;
     if (!made) return memory_error(error, "a chat format");
     bool ok = tokenizer_open(&made->tokenizer, directory, error) &&
-              read_json(&config, directory, "tokenizer_config.json", error) &&
-              read_constants(made, config, error) &&
+              read_config(&config, directory, error) && read_constants(made, config, error) &&
               open_template(made, directory, config, error) &&
               read_ends(made, directory, config, error);
     json_decref(config);

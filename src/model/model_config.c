@@ -1,6 +1,7 @@
 #include "model/model_config.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/gguf.h"
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -207,14 +208,22 @@ static bool read_config(struct model_config *c, const json_t *root, struct error
     c->rms_norm_epsilon = (float)epsilon;
     c->initializer_range = (float)range;
     c->tied_embeddings = json_is_true(json_object_get(root, "tie_word_embeddings"));
+    c->rope_interleaved = json_is_true(json_object_get(root, "temper_rope_interleaved"));
     c->bos_token = -1;
     read_tokens(c, root);
     return true;
 }
 
+static json_t *load_config(const char *path, struct error *error) {
+    char gguf[FILE_PATH_SIZE];
+    json_t *config = NULL;
+    if (!gguf_find(gguf, sizeof gguf, path)) return load_object(path, "config.json", error);
+    return gguf_config(&config, gguf, error) ? config : NULL;
+}
+
 bool model_config_load(struct model_config *config, const char *directory, struct error *error) {
     memset(config, 0, sizeof *config);
-    json_t *root = load_object(directory, "config.json", error);
+    json_t *root = load_config(directory, error);
     if (!root) return false;
     bool ok = read_config(config, root, error);
     json_decref(root);

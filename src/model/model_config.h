@@ -28,6 +28,7 @@ struct model_config {
     double rope_low_frequency_factor; // the three of llama3 scaling
     double rope_high_frequency_factor;
     double rope_original_context;
+    bool rope_interleaved; // rows of q_proj and k_proj stand in pairs, as in Llama's GGUF files
     bool tied_embeddings;
     float initializer_range;
     int32_t bos_token;                        // -1 if config.json names none
@@ -35,7 +36,8 @@ struct model_config {
     size_t eos_count;
 };
 
-// Reads `directory`/config.json, and generation_config.json's end tokens where that file exists.
+// Reads `directory`/config.json, or what a GGUF file at this path says (model/gguf.h), and
+// generation_config.json's end tokens where that file exists.
 bool model_config_load(
     struct model_config *config, const char *directory, struct error *error) WARN_UNUSED;
 

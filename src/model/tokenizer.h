@@ -7,6 +7,7 @@
 #define MODEL_TOKENIZER_H
 
 #include "base/error.h"
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,11 @@ bool token_ids_append(
     struct token_ids *list, const int32_t *ids, size_t count, struct error *error) WARN_UNUSED;
 void token_ids_free(struct token_ids *list);
 
-// Reads directory/tokenizer.json.
+// Reads the content of a tokenizer.json.
+bool tokenizer_from_json(
+    struct tokenizer **tokenizer, const json_t *root, struct error *error) WARN_UNUSED;
+
+// Reads directory/tokenizer.json, or the tokenizer of a GGUF file at this path (model/gguf.h).
 bool tokenizer_open(
     struct tokenizer **tokenizer, const char *directory, struct error *error) WARN_UNUSED;
 void tokenizer_close(struct tokenizer *tokenizer);

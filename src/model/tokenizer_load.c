@@ -2,6 +2,7 @@
 // refused.
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/gguf.h"
 #include "model/tokenizer_internal.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -464,26 +465,39 @@ static bool read_root(struct tokenizer *t, const json_t *root, struct error *err
     return set_all_bytes(t, error);
 }
 
-bool tokenizer_open(struct tokenizer **tokenizer, const char *directory, struct error *error) {
-    char path[FILE_PATH_SIZE], *text;
-    size_t length;
-    if (!file_path(path, sizeof path, error, directory, "tokenizer.json") ||
-        !file_read(path, MAX_FILE, &text, &length, error))
-        return false;
-    json_error_t fault;
-    json_t *root = json_loadb(text, length, 0, &fault);
-    memory_free(text);
-    if (!root)
-        return error_set(error, ERROR_INVALID, "%s, line %d: %s", path, fault.line, fault.text);
+bool tokenizer_from_json(struct tokenizer **tokenizer, const json_t *root, struct error *error) {
     struct tokenizer *new = memory_alloc_zeroed(1, sizeof *new);
-    bool ok = new ? read_root(new, root, error) : memory_error(error, "a tokenizer");
-    json_decref(root);
-    if (!ok) {
+    if (!new) return memory_error(error, "a tokenizer");
+    if (!read_root(new, root, error)) {
         tokenizer_close(new);
-        return error_prefix(error, "%s", directory);
+        return false;
     }
     *tokenizer = new;
     return true;
+}
+
+static json_t *load_root(const char *directory, struct error *error) {
+    char path[FILE_PATH_SIZE], *text;
+    size_t length;
+    json_t *root = NULL;
+    if (gguf_find(path, sizeof path, directory))
+        return gguf_tokenizer(&root, path, error) ? root : NULL;
+    if (!file_path(path, sizeof path, error, directory, "tokenizer.json") ||
+        !file_read(path, MAX_FILE, &text, &length, error))
+        return NULL;
+    json_error_t fault;
+    root = json_loadb(text, length, 0, &fault);
+    memory_free(text);
+    if (!root) error_set(error, ERROR_INVALID, "%s, line %d: %s", path, fault.line, fault.text);
+    return root;
+}
+
+bool tokenizer_open(struct tokenizer **tokenizer, const char *directory, struct error *error) {
+    json_t *root = load_root(directory, error);
+    if (!root) return false;
+    bool ok = tokenizer_from_json(tokenizer, root, error);
+    json_decref(root);
+    return ok || error_prefix(error, "%s", directory);
 }
 
 void tokenizer_close(struct tokenizer *tokenizer) {

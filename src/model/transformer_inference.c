@@ -203,9 +203,9 @@ static void attention(struct inference *s, size_t layer) {
     linear(s, layer, LORA_K, s->norm, s->key, false);
     linear(s, layer, LORA_V, s->norm, s->value, false);
     compute_rope(s->compute, s->query, query_columns(c), s->positions, s->rows, c->heads,
-        c->head_dim, s->rope.cosine, s->rope.sine, 1);
+        c->head_dim, c->rope_interleaved, s->rope.cosine, s->rope.sine, 1);
     compute_rope(s->compute, s->key, kv_columns(c), s->positions, s->rows, c->kv_heads, c->head_dim,
-        s->rope.cosine, s->rope.sine, 1);
+        c->rope_interleaved, s->rope.cosine, s->rope.sine, 1);
     store_keys(s, layer);
     set_attention_spans(s, layer);
     compute_attention(

@@ -246,9 +246,9 @@ static void rotate(struct training *t, float *query, float *key, int direction) 
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows;
     compute_rope(t->compute, query, query_columns(c), t->positions, rows, c->heads, c->head_dim,
-        t->rope.cosine, t->rope.sine, direction);
+        c->rope_interleaved, t->rope.cosine, t->rope.sine, direction);
     compute_rope(t->compute, key, kv_columns(c), t->positions, rows, c->kv_heads, c->head_dim,
-        t->rope.cosine, t->rope.sine, direction);
+        c->rope_interleaved, t->rope.cosine, t->rope.sine, direction);
 }
 
 static void normalise(struct training *t, float *inverse_rms, const float *x, const float *weight) {

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/gguf.h"
 #include "model/weights_index.h"
 #include "model/weights_internal.h"
 
@@ -16,6 +17,7 @@ struct weights {
     struct safetensors *files[MAX_SHARDS];
     char *names[MAX_SHARDS];
     struct quantized_part *parts; // of all matrices handed out
+    struct gguf *gguf;            // in place of all files, or NULL
 };
 
 static bool open_file(
@@ -45,6 +47,7 @@ static bool open_shards(struct weights *weights, const char *directory, struct e
 
 static bool open_all(struct weights *weights, const char *directory, struct error *error) {
     char path[FILE_PATH_SIZE];
+    if (gguf_find(path, sizeof path, directory)) return gguf_open(&weights->gguf, path, error);
     if (!file_path(path, sizeof path, error, directory, "model.safetensors")) return false;
     if (file_exists(path)) return open_file(weights, directory, "model.safetensors", error);
     if (!file_path(path, sizeof path, error, directory, WEIGHTS_INDEX_FILE)) return false;
@@ -67,6 +70,7 @@ bool weights_open(struct weights **weights, const char *directory, struct error 
 
 void weights_close(struct weights *weights) {
     if (!weights) return;
+    gguf_close(weights->gguf);
     for (size_t i = 0; i < weights->count; i++) {
         safetensors_close(weights->files[i]);
         memory_free(weights->names[i]);
@@ -81,6 +85,7 @@ void weights_close(struct weights *weights) {
 }
 
 const struct safetensor *weights_find(const struct weights *weights, const char *name) {
+    if (weights->gguf) return gguf_tensor_find(weights->gguf, name);
     for (size_t i = 0; i < weights->count; i++) {
         const struct safetensor *tensor = safetensors_find(weights->files[i], name);
         if (tensor) return tensor;
@@ -90,9 +95,8 @@ const struct safetensor *weights_find(const struct weights *weights, const char 
 
 uint64_t weights_bytes(const struct weights *weights) {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < weights->count; i++)
-        for (size_t j = 0; j < safetensors_count(weights->files[i]); j++)
-            bytes += safetensors_at(weights->files[i], j)->bytes;
+    for (size_t i = 0; i < weights_count(weights); i++)
+        bytes += weights_at(weights, i)->bytes;
     return bytes;
 }
 
@@ -127,12 +131,14 @@ bool weights_matrix(struct weights *weights, const char *name, size_t rows, size
 
 size_t weights_count(const struct weights *weights) {
     size_t count = 0;
+    if (weights->gguf) return gguf_tensor_count(weights->gguf);
     for (size_t i = 0; i < weights->count; i++)
         count += safetensors_count(weights->files[i]);
     return count;
 }
 
 const struct safetensor *weights_at(const struct weights *weights, size_t index) {
+    if (weights->gguf) return gguf_tensor_at(weights->gguf, index);
     for (size_t i = 0; i < weights->count; i++) {
         size_t here = safetensors_count(weights->files[i]);
         if (index < here) return safetensors_at(weights->files[i], index);

@@ -1,5 +1,5 @@
 // The weight files of a model directory: model.safetensors, or the shards of its index, as one set
-// of tensors that are found by name.
+// of tensors that are found by name; or a GGUF file, whose tensors bear the same names.
 #ifndef MODEL_WEIGHTS_H
 #define MODEL_WEIGHTS_H
 
