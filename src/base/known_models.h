@@ -13,7 +13,7 @@ enum { KNOWN_MODEL_NAMES = 4, KNOWN_MODELS = 3 };
 struct known_model {
     const char *names[KNOWN_MODEL_NAMES]; // the first is its own; NULL behind the last
     const char *hub;                      // what `temper models pull` fetches; NULL: comes with us
-    const char *about;                    // for a table: size and what it is
+    const char *size;                     // on disk, as it is fetched; NULL: comes with us
 };
 
 extern const struct known_model known_models[KNOWN_MODELS];

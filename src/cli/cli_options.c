@@ -33,6 +33,12 @@ static const struct cli_option *find(const struct cli_syntax *syntax, const char
     return NULL;
 }
 
+static bool append(struct cli_list *list, const char *text) {
+    if (list->count == CLI_LIST_MAXIMUM) return false;
+    list->items[list->count++] = text;
+    return true;
+}
+
 static bool store_value(const struct cli_option *option, const char *text) {
     char *end = NULL;
     errno = 0;
@@ -43,6 +49,8 @@ static bool store_value(const struct cli_option *option, const char *text) {
     case CLI_TEXT:
         *(const char **)option->target = text;
         return true;
+    case CLI_LIST:
+        return append(option->target, text);
     case CLI_INTEGER:
         *(long *)option->target = strtol(text, &end, 10);
         break;
@@ -67,7 +75,10 @@ static enum cli_outcome take_option(
         if (*at + 1 == count) return wrong(syntax, "this option needs a value", word);
         value = words[++*at];
     }
-    return store_value(option, value) ? CLI_RUN : wrong(syntax, "this option needs a number", word);
+    if (store_value(option, value)) return CLI_RUN;
+    return wrong(syntax,
+        option->type == CLI_LIST ? "this option is given too often" : "this option needs a number",
+        word);
 }
 
 enum cli_outcome cli_read(const struct cli_syntax *syntax, int count, char **words, int *given) {

@@ -7,6 +7,7 @@
 #define CLI_OPTIONS_H
 
 #include "base/error.h"
+#include <stddef.h>
 
 enum {
     CLI_SUCCESS = 0,
@@ -19,6 +20,14 @@ enum cli_type {
     CLI_TEXT,    // target is a const char *
     CLI_INTEGER, // target is a long
     CLI_REAL,    // target is a double
+    CLI_LIST,    // may be given several times; target is a struct cli_list
+};
+
+enum { CLI_LIST_MAXIMUM = 32 };
+
+struct cli_list {
+    const char *items[CLI_LIST_MAXIMUM];
+    size_t count;
 };
 
 struct cli_option {

@@ -17,7 +17,7 @@ static const struct command {
     {"eval", command_eval, "the loss of a model on a file, and how many answers are right"},
     {"tokenize", command_tokenize, "token ids of a text or a chat"},
     {"bench", command_bench, "measure this machine, and training on it"},
-    {"models", command_models, "the models that are here"},
+    {"models", command_models, "list, add, pull and remove models"},
     {"keys", command_keys, "make, list and revoke API keys"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "model/adapter_file.h"
 #include <string.h>
+#include <sys/stat.h>
 
 void model_cache_init(
     struct model_cache *cache, struct compute *compute, size_t max_rows, size_t max_logit_rows) {
@@ -69,25 +70,54 @@ static void forget_adapters(struct model_cache *cache, const struct loaded_model
         }
 }
 
-bool model_cache_model(struct model_cache *cache, const char *directory,
-    struct loaded_model **model, struct error *error) {
+static struct directory_identity identify(const char *directory) {
+    struct stat status;
+    if (stat(directory, &status) != 0) return (struct directory_identity){0};
+    return (struct directory_identity){
+        status.st_dev, status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
+// Whether the entry is of this name, and whether what the name leads to is still the same.
+static bool is_of(const struct loaded_model *model, const char *directory,
+    const struct directory_identity *identity, bool *same) {
+    *same = false;
+    if (!model || strcmp(model->directory, directory)) return false;
+    *same = !memcmp(&model->identity, identity, sizeof *identity);
+    return true;
+}
+
+// The entry, or the place where it is to go: first that of a model that is no longer what its name
+// leads to, then an empty one, then that of the model used longest ago. NULL: all are in use.
+static struct loaded_model **find_place(struct model_cache *cache, const char *directory,
+    const struct directory_identity *identity, bool *found) {
     struct loaded_model **place = NULL;
+    bool place_is_stale = false;
+    *found = false;
     for (size_t i = 0; i < MODEL_CACHE_MODELS; i++) {
         struct loaded_model *present = cache->models[i];
-        if (present && !strcmp(present->directory, directory)) {
-            place = &cache->models[i];
-            break;
-        }
+        bool stale = is_of(present, directory, identity, found);
+        if (*found) return &cache->models[i];
+        if (place_is_stale || (present && present->users)) continue;
         bool better = !place || (*place && (!present || present->used < (*place)->used));
-        if (better && (!present || !present->users)) place = &cache->models[i];
+        if (stale || better) place = &cache->models[i];
+        place_is_stale = stale;
     }
+    return place;
+}
+
+bool model_cache_model(struct model_cache *cache, const char *directory,
+    struct loaded_model **model, struct error *error) {
+    struct directory_identity identity = identify(directory);
+    bool found;
+    struct loaded_model **place = find_place(cache, directory, &identity, &found);
     if (!place)
         return error_set(error, ERROR_CONFLICT,
             "%d base models are answering at once; ask again once one has finished",
             MODEL_CACHE_MODELS);
-    if (!*place || strcmp((*place)->directory, directory)) {
+    if (!found) {
         struct loaded_model *made = NULL;
         if (!load_model(cache, directory, &made, error)) return false;
+        made->identity = identity;
         if (*place) forget_adapters(cache, *place);
         free_model(*place);
         *place = made;

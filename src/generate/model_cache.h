@@ -9,8 +9,15 @@
 
 enum { MODEL_CACHE_ADAPTERS = 64, MODEL_CACHE_MODELS = 8 };
 
+// Which directory a name led to: one that was removed and made anew is another.
+struct directory_identity {
+    uint64_t device, inode;
+    int64_t seconds, nanoseconds; // of its last change
+};
+
 struct loaded_model {
     char *directory;
+    struct directory_identity identity;
     struct transformer *transformer;
     struct chat_format *format;
     struct inference *inference;

@@ -35,7 +35,9 @@ static bool read_json(json_t **root, const char *directory, const char *name, st
         return *root || memory_error(error, name);
     }
     if (!file_read(path, MAX_CONFIG, &content, &length, error)) return false;
-    *root = json_loadb(content, length, JSON_REJECT_DUPLICATES, &fault);
+    // transformers writes "model_max_length": 10^30 for "none", more than a whole number holds
+    // here.
+    *root = json_loadb(content, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &fault);
     memory_free(content);
     if (json_is_object(*root)) return true;
     bool parsed = *root != NULL;

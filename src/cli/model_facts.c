@@ -1,0 +1,48 @@
+#include "cli/model_facts.h"
+#include <stdio.h>
+
+static void scale(char text[FACT_SIZE], double number, const char *const units[], size_t count) {
+    size_t unit = 0;
+    while (number >= 999.5 && unit + 1 < count) {
+        number /= 1000;
+        unit++;
+    }
+    snprintf(text, FACT_SIZE, unit ? "%.3g%s" : "%.0f%s", number, units[unit]);
+}
+
+void fact_bytes(char text[FACT_SIZE], uint64_t bytes) {
+    static const char *const units[] = {" bytes", " KB", " MB", " GB", " TB"};
+    scale(text, (double)bytes, units, sizeof units / sizeof *units);
+}
+
+void fact_count(char text[FACT_SIZE], uint64_t count) {
+    static const char *const units[] = {"", " thousand", " million", " billion"};
+    scale(text, (double)count, units, sizeof units / sizeof *units);
+}
+
+void model_facts_json(json_t *object, const struct model_report *report) {
+    json_object_set_new(object, "parameters", json_integer((json_int_t)report->parameters));
+    json_object_set_new(object, "bytes", json_integer((json_int_t)report->bytes));
+    json_object_set_new(object, "type", json_string(data_type_table[report->type].name));
+    json_object_set_new(
+        object, "context_length", json_integer((json_int_t)report->config.context_length));
+}
+
+void model_facts_print(const char *id, const struct model_report *report, const char *source) {
+    char count[FACT_SIZE], bytes[FACT_SIZE];
+    fact_count(count, report->parameters);
+    fact_bytes(bytes, report->bytes);
+    printf("%s is here: %s weights in %s (%s), a context of %zu tokens\n  weights: %s\n", id, count,
+        data_type_table[report->type].name, bytes, report->config.context_length, source);
+    if (report->has_template) {
+        printf("  try it: temper chat --model %s 'Hello'\n", id);
+        return;
+    }
+    fflush(stdout);
+    fprintf(stderr,
+        "temper: %s has no chat template: chats, and training on chats, need one. Remove it "
+        "(temper "
+        "models remove %s) and add it again with --chat-template FILE, the Jinja template of its "
+        "family\n",
+        id, id);
+}
