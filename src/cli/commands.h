@@ -7,6 +7,7 @@
 int command_bench(int count, char **words);
 int command_chat(int count, char **words);
 int command_eval(int count, char **words);
+int command_export(int count, char **words);
 int command_files(int count, char **words);
 int command_jobs(int count, char **words);
 int command_keys(int count, char **words);

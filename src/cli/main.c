@@ -18,6 +18,7 @@ static const struct command {
     {"tokenize", command_tokenize, "token ids of a text or a chat"},
     {"bench", command_bench, "measure this machine, and training on it"},
     {"models", command_models, "list, add, pull and remove models"},
+    {"export", command_export, "take a fine-tuned model to peft, transformers, llama.cpp"},
     {"keys", command_keys, "make, list and revoke API keys"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},

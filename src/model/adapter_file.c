@@ -1,6 +1,7 @@
 #include "model/adapter_file.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/gguf_layout.h"
 #include "model/safetensors_writer.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -44,16 +45,33 @@ static bool save_config(
     return ok;
 }
 
-static void fill_sources(
-    const struct lora *lora, struct safetensor_source *sources, char (*keys)[KEY_SIZE]) {
+static bool is_rotated(const struct lora *lora, const struct lora_entry *entry) {
+    return lora->interleaved_head && (entry->module == LORA_Q || entry->module == LORA_K);
+}
+
+// All matrices, with rows in Hugging Face's order.
+static void copy_in_file_order(const struct lora *lora, float *block) {
+    memcpy(block, lora->parameters, lora->count * sizeof *block);
+    for (size_t i = 0; i < lora->entry_count; i++) {
+        const struct lora_entry *entry = &lora->entries[i];
+        const float *from = lora->parameters + entry->b_offset;
+        for (size_t row = 0; is_rotated(lora, entry) && row < entry->out; row++)
+            memcpy(
+                block + entry->b_offset + gguf_rotary_row(row, lora->interleaved_head) * lora->rank,
+                from + row * lora->rank, lora->rank * sizeof *block);
+    }
+}
+
+static void fill_sources(const struct lora *lora, const float *block,
+    struct safetensor_source *sources, char (*keys)[KEY_SIZE]) {
     for (size_t i = 0; i < lora->entry_count; i++) {
         const struct lora_entry *entry = &lora->entries[i];
         tensor_key(keys[2 * i], entry, 'A');
         tensor_key(keys[2 * i + 1], entry, 'B');
         sources[2 * i] = (struct safetensor_source){
-            keys[2 * i], DATA_F32, 2, {lora->rank, entry->in}, lora->parameters + entry->a_offset};
-        sources[2 * i + 1] = (struct safetensor_source){keys[2 * i + 1], DATA_F32, 2,
-            {entry->out, lora->rank}, lora->parameters + entry->b_offset};
+            keys[2 * i], DATA_F32, 2, {lora->rank, entry->in}, block + entry->a_offset};
+        sources[2 * i + 1] = (struct safetensor_source){
+            keys[2 * i + 1], DATA_F32, 2, {entry->out, lora->rank}, block + entry->b_offset};
     }
 }
 
@@ -61,17 +79,20 @@ static bool save_tensors(const struct lora *lora, const char *directory, struct 
     size_t count = 2 * lora->entry_count;
     struct safetensor_source *sources = memory_alloc_array(count, sizeof *sources);
     char(*keys)[KEY_SIZE] = memory_alloc_array(count, sizeof *keys);
+    float *block = memory_alloc_array(lora->count, sizeof *block);
     char path[FILE_PATH_SIZE];
     bool ok;
-    if (!sources || !keys)
+    if (!sources || !keys || !block)
         ok = memory_error(error, "the adapter's table");
     else {
-        fill_sources(lora, sources, keys);
+        copy_in_file_order(lora, block);
+        fill_sources(lora, block, sources, keys);
         ok = file_path(path, sizeof path, error, directory, "adapter_model.safetensors") &&
              safetensors_write(path, sources, count, error);
     }
     memory_free(sources);
     memory_free(keys);
+    memory_free(block);
     return ok;
 }
 
@@ -186,6 +207,19 @@ static bool read_matrix(const struct safetensors *file, const char *key, size_t 
     return true;
 }
 
+static bool to_model_order(
+    const struct lora *lora, const struct lora_entry *entry, struct error *error) {
+    size_t rank = lora->rank, bytes = entry->out * rank * sizeof(float);
+    float *to = lora->parameters + entry->b_offset, *from = memory_alloc(bytes);
+    if (!from) return memory_error(error, "an adapter");
+    memcpy(from, to, bytes);
+    for (size_t row = 0; row < entry->out; row++)
+        memcpy(to + row * rank, from + gguf_rotary_row(row, lora->interleaved_head) * rank,
+            rank * sizeof *to);
+    memory_free(from);
+    return true;
+}
+
 static bool read_tensors(struct lora *lora, const struct safetensors *file, struct error *error) {
     char key[KEY_SIZE];
     for (size_t i = 0; i < lora->entry_count; i++) {
@@ -198,6 +232,7 @@ static bool read_tensors(struct lora *lora, const struct safetensors *file, stru
         if (!read_matrix(
                 file, key, entry->out, lora->rank, lora->parameters + entry->b_offset, error))
             return false;
+        if (is_rotated(lora, entry) && !to_model_order(lora, entry, error)) return false;
     }
     if (safetensors_count(file) == 2 * lora->entry_count) return true;
     return error_set(error, ERROR_INVALID,

@@ -1,6 +1,9 @@
 // An adapter on disk, in peft's own format: adapter_config.json and adapter_model.safetensors, with
 // keys base_model.model.model.layers.N.self_attn.q_proj.lora_A.weight. What does not match is an
 // error: an adapter that loads and does nothing is the worst kind of fault.
+//
+// Files are always in Hugging Face's order. Over a base model whose rows of q_proj and k_proj stand
+// in pairs (a GGUF file of Llama), the same rows of B are reordered on the way.
 #ifndef MODEL_ADAPTER_FILE_H
 #define MODEL_ADAPTER_FILE_H
 

@@ -38,6 +38,12 @@ static inline size_t gguf_rotary_row(size_t row, size_t head_dim) {
     return row - in_head + in_head % 2 * (head_dim / 2) + in_head / 2;
 }
 
+// The inverse: where Hugging Face's row stands.
+static inline size_t gguf_interleaved_row(size_t row, size_t head_dim) {
+    size_t in_head = row % head_dim, half = head_dim / 2;
+    return row - in_head + in_head % half * 2 + in_head / half;
+}
+
 // A pre-tokenizer of byte-level vocabularies.
 struct gguf_pre_tokenizer {
     const char *name;       // tokenizer.ggml.pre

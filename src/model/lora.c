@@ -64,6 +64,7 @@ bool lora_create(struct lora **lora, const struct model_config *config, size_t r
     new->alpha = alpha;
     new->modules = modules &LORA_ALL_MODULES;
     new->layers = config->layers;
+    new->interleaved_head = config->rope_interleaved ? config->head_dim : 0;
     if (!make_table(new, config, error)) {
         lora_free(new);
         return false;

@@ -29,6 +29,7 @@ struct lora {
     float alpha;
     unsigned modules; // bit set of 1 << lora_module
     size_t layers;
+    size_t interleaved_head; // elements of a head, where rows of q and k stand in pairs; else 0
     size_t entry_count;
     struct lora_entry *entries;
     int32_t *entry_of; // [layers][LORA_MODULES]: index of the entry, -1 where there is none
