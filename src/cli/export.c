@@ -8,6 +8,7 @@
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "store/store.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,18 +161,34 @@ static void show(void *context, uint64_t done, uint64_t total) {
     progress_update(progress, done, NULL);
 }
 
+// What is exported goes to other programs, which may run as others.
+static bool open_to_others(const char *directory, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    struct dirent *entry;
+    bool ok = true;
+    DIR *list = opendir(directory);
+    if (!list) return error_set_errno(error, ERROR_IO, "cannot read %s", directory);
+    while (ok && (entry = readdir(list))) {
+        if (entry->d_name[0] == '.') continue;
+        ok = file_path(path, sizeof path, error, directory, entry->d_name) &&
+             (!chmod(path, 0644) || error_set_errno(error, ERROR_IO, "cannot open %s", path));
+    }
+    closedir(list);
+    return ok && (!chmod(directory, 0755) ||
+                     error_set_errno(error, ERROR_IO, "cannot open %s to others", directory));
+}
+
 // Written beside its place, and moved there when it is whole.
 static bool write_beside(const struct found *found, exporter run, const char *temporary,
     struct export_options *how, struct error *error) {
     struct export_source source = {found->model, found->name, found->adapter};
-    if (!run(&source, temporary, how, error)) return false;
-    if (chmod(temporary, 0755) < 0)
-        return error_set_errno(error, ERROR_IO, "cannot open %s to others", temporary);
-    return file_sync_directory(temporary, error) && file_rename_durable(temporary, output, error);
+    return run(&source, temporary, how, error) && open_to_others(temporary, error) &&
+           file_sync_directory(temporary, error) && file_rename_durable(temporary, output, error);
 }
 
 static bool write_all(const struct found *found, exporter run, struct error *error) {
-    char temporary[FILE_PATH_SIZE], place[FILE_PATH_SIZE];
+    static char place[FILE_PATH_SIZE];
+    char temporary[FILE_PATH_SIZE];
     struct progress progress = {0};
     struct export_options how = {.progress = show, .context = &progress};
     snprintf(place, sizeof place, "%s", output);
