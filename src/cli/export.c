@@ -1,5 +1,4 @@
 // temper export: a fine-tuned model in the files that peft, transformers and llama.cpp read.
-#include "model/export.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/model_directory.h"
@@ -7,6 +6,7 @@
 #include "base/progress.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "model/model_export.h"
 #include "store/store.h"
 #include <dirent.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef MODEL_EXPORT_INTERNAL_H
 #define MODEL_EXPORT_INTERNAL_H
 
-#include "model/export.h"
 #include "model/merged_weights.h"
+#include "model/model_export.h"
 #include <jansson.h>
 
 // The base model's config.json, tokenizer.json and tokenizer_config.json, from files or GGUF.

@@ -3,8 +3,8 @@
 #include "generate/kv_cache.h"
 #include "model/adapter_file.h"
 #include "model/chat_example.h"
-#include "model/export.h"
 #include "model/gguf.h"
+#include "model/model_export.h"
 #include "model/transformer.h"
 #include "test_model.h"
 #include <math.h>

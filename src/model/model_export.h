@@ -1,8 +1,8 @@
 // A fine-tuned model in the files of other programs: an adapter as peft reads it, the merged model
 // as a Hugging Face directory, and both as GGUF files for llama.cpp. Nothing is rounded twice: what
 // is merged is computed in f32 and rounded once, when it is stored.
-#ifndef MODEL_EXPORT_H
-#define MODEL_EXPORT_H
+#ifndef MODEL_MODEL_EXPORT_H
+#define MODEL_MODEL_EXPORT_H
 
 #include "base/error.h"
 #include "compute/data_type.h"

@@ -1,4 +1,4 @@
-#include "model/export.h"
+#include "model/model_export.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "compute/quantized.h"
