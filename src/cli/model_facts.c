@@ -1,4 +1,5 @@
 #include "cli/model_facts.h"
+#include "cli/api_client.h"
 #include <stdio.h>
 
 static void scale(char text[FACT_SIZE], double number, const char *const units[], size_t count) {
@@ -28,12 +29,12 @@ void model_facts_json(json_t *object, const struct model_report *report) {
         object, "context_length", json_integer((json_int_t)report->config.context_length));
 }
 
-void model_facts_print(const char *id, const struct model_report *report, const char *source) {
+static void print(const char *id, const struct model_report *report, const char *weights) {
     char count[FACT_SIZE], bytes[FACT_SIZE];
     fact_count(count, report->parameters);
     fact_bytes(bytes, report->bytes);
     printf("%s is here: %s weights in %s (%s), a context of %zu tokens\n  weights: %s\n", id, count,
-        data_type_table[report->type].name, bytes, report->config.context_length, source);
+        data_type_table[report->type].name, bytes, report->config.context_length, weights);
     if (report->has_template) {
         printf("  try it: temper chat --model %s 'Hello'\n", id);
         return;
@@ -45,4 +46,21 @@ void model_facts_print(const char *id, const struct model_report *report, const 
         "models remove %s) and add it again with --chat-template FILE, the Jinja template of its "
         "family\n",
         id, id);
+}
+
+void model_facts_added(const struct model_manifest *manifest, const char *directory,
+    const char *weights, const struct model_report *report, bool as_json) {
+    if (!as_json) {
+        print(manifest->id, report, weights);
+        return;
+    }
+    json_t *aliases = json_array();
+    for (size_t i = 0; i < manifest->alias_count; i++)
+        json_array_append_new(aliases, json_string(manifest->aliases[i]));
+    json_t *root = json_pack("{s:s, s:o, s:s, s:s, s:s?, s:b}", "id", manifest->id, "aliases",
+        aliases, "directory", directory, "source", manifest->source, "revision", manifest->revision,
+        "chat_template", report->has_template);
+    model_facts_json(root, report);
+    api_client_print(root);
+    json_decref(root);
 }

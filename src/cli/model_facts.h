@@ -2,6 +2,7 @@
 #ifndef CLI_MODEL_FACTS_H
 #define CLI_MODEL_FACTS_H
 
+#include "base/model_manifest.h"
 #include "model/model_check.h"
 #include <jansson.h>
 
@@ -16,7 +17,9 @@ void fact_count(char text[FACT_SIZE], uint64_t count);
 // Adds "parameters", "bytes", "type" and "context_length".
 void model_facts_json(json_t *object, const struct model_report *report);
 
-// A sentence on standard output: the model by this name is there, what it is, what to do next.
-void model_facts_print(const char *id, const struct model_report *report, const char *source);
+// Tells that a model is there now, on standard output: in sentences, or (`as_json`) as an object.
+// `weights` is where they lie.
+void model_facts_added(const struct model_manifest *manifest, const char *directory,
+    const char *weights, const struct model_report *report, bool as_json);
 
 #endif

@@ -99,6 +99,15 @@ static bool begin(struct model_install *install, const char *staging, struct err
            make_staging(install, models, staging, error);
 }
 
+bool model_install_staging_name(char *name, const char *id, struct error *error) {
+    const char *slash = strchr(id, '/');
+    int owner = slash ? (int)(slash - id) : 0;
+    int length = snprintf(name, FILE_PATH_SIZE, ".pulling-%.*s%s%s", owner, id, slash ? "--" : "",
+        slash ? slash + 1 : id);
+    return (length > 0 && length < FILE_PATH_SIZE) ||
+           error_set(error, ERROR_INVALID, "the name %.100s is too long", id);
+}
+
 bool model_install_begin(struct model_install *install, const char *data, const char *id,
     const char *const *aliases, size_t alias_count, const char *source, const char *staging,
     struct error *error) {

@@ -20,6 +20,10 @@ bool model_install_begin(struct model_install *install, const char *data, const 
     const char *const *aliases, size_t alias_count, const char *source, const char *staging,
     struct error *error) WARN_UNUSED;
 
+// The name of the directory beside that a download to this name is kept in until it is whole:
+// ".pulling-OWNER--NAME". `name` has room for FILE_PATH_SIZE bytes.
+bool model_install_staging_name(char *name, const char *id, struct error *error) WARN_UNUSED;
+
 // Writes temper.json and gives the directory its name: the model is there.
 bool model_install_publish(struct model_install *install, struct error *error) WARN_UNUSED;
 

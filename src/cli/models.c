@@ -11,6 +11,7 @@ static const struct {
 } subcommands[] = {
     {"list", models_list_all},
     {"add", models_add},
+    {"pull", models_pull},
     {"remove", models_remove},
 };
 

@@ -2,7 +2,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
-#include "cli/api_client.h"
 #include "cli/cli_options.h"
 #include "cli/model_facts.h"
 #include "cli/model_install.h"
@@ -95,23 +94,6 @@ static bool fill(struct model_install *install, const char *source, enum data_ty
            model_check(report, install->staging, error);
 }
 
-static void print(const struct model_install *install, const struct model_report *report) {
-    const struct model_manifest *manifest = &install->manifest;
-    if (!as_json) {
-        model_facts_print(manifest->id, report, quantize ? install->target : manifest->source);
-        return;
-    }
-    json_t *names = json_array();
-    for (size_t i = 0; i < manifest->alias_count; i++)
-        json_array_append_new(names, json_string(manifest->aliases[i]));
-    json_t *root =
-        json_pack("{s:s, s:o, s:s, s:s, s:b}", "id", manifest->id, "aliases", names, "directory",
-            install->target, "source", manifest->source, "chat_template", report->has_template);
-    model_facts_json(root, report);
-    api_client_print(root);
-    json_decref(root);
-}
-
 static bool add(const char *source, enum data_type type, struct error *error) {
     struct model_install install;
     struct model_report report;
@@ -121,7 +103,8 @@ static bool add(const char *source, enum data_type type, struct error *error) {
         model_install_abandon(&install);
         return false;
     }
-    print(&install, &report);
+    model_facts_added(&install.manifest, install.target,
+        quantize ? install.target : install.manifest.source, &report, as_json);
     model_install_free(&install);
     return true;
 }

@@ -6,6 +6,7 @@
 #include "base/model_manifest.h"
 #include "cli/api_client.h"
 #include "cli/cli_options.h"
+#include "cli/model_install.h"
 #include "cli/models.h"
 #include "store/store.h"
 #include <stdio.h>
@@ -125,9 +126,29 @@ static bool remove_fine_tuned(const char *name, bool *known, struct error *error
     return false;
 }
 
+// What a pull that did not come to its end has left under this name.
+static bool remove_part(const char *name, bool *there, struct error *error) {
+    char models[FILE_PATH_SIZE], staging[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
+    *there = false;
+    if (!model_name_is_good(name)) return true;
+    if (!file_path(models, sizeof models, error, data, "models") ||
+        !model_install_staging_name(staging, name, error) ||
+        !file_path(path, sizeof path, error, models, staging))
+        return false;
+    *there = file_is_directory(path);
+    return !*there || file_remove_tree(path, error);
+}
+
 static bool remove_base(const char *name, char **id, struct error *error) {
     struct model_directory found;
-    if (!model_directory_by_name(&found, name, data, error)) return false;
+    struct error absent;
+    bool part;
+    *id = NULL;
+    if (!model_directory_by_name(&found, name, data, &absent)) {
+        if (!remove_part(name, &part, error) || part) return part;
+        *error = absent;
+        return false;
+    }
     bool ok = check_ours(&found, error) && check_unused(found.id, error) &&
               remove_directory(found.path, error);
     *id = ok ? memory_copy_string(found.id) : NULL;

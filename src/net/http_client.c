@@ -2,9 +2,10 @@
 #include "net/http_client.h"
 #include <curl/curl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { CONNECT_SECONDS = 10 };
+enum { CONNECT_SECONDS = 10, MAX_REDIRECTS = 8 };
 
 struct exchange {
     const struct http_request *request;
@@ -17,6 +18,11 @@ struct exchange {
 
 static void start_library(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void http_client_start(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_library);
 }
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *context) {
@@ -64,7 +70,19 @@ static bool add_body(struct exchange *exchange) {
            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) == CURLE_OK;
 }
 
-// Only HTTP, no redirects: an answer of that kind is an answer.
+static bool set_redirects(const struct exchange *exchange) {
+    const struct http_request *request = exchange->request;
+    CURL *curl = exchange->curl;
+    const char *protocols = strncmp(request->url, "https://", 8) ? "http,https" : "https";
+    return curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, request->follow ? 1L : 0L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, protocols) == CURLE_OK &&
+           (!request->token ||
+               (curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER) == CURLE_OK &&
+                   curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request->token) == CURLE_OK));
+}
+
+// Only HTTP. Where redirects are not followed, an answer of that kind is an answer.
 static bool set_options(struct exchange *exchange) {
     const struct http_request *request = exchange->request;
     CURL *curl = exchange->curl;
@@ -76,8 +94,19 @@ static bool set_options(struct exchange *exchange) {
            curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)request->timeout_seconds) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
-           add_headers(exchange) && add_body(exchange) &&
+           curl_easy_setopt(curl, CURLOPT_USERAGENT, HTTP_USER_AGENT) == CURLE_OK &&
+           set_redirects(exchange) && add_headers(exchange) && add_body(exchange) &&
            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+static void read_headers(const struct exchange *exchange) {
+    struct http_answer *answer = exchange->answer;
+    struct curl_header *header;
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(exchange->curl, CURLINFO_RETRY_AFTER, &seconds);
+    answer->retry_after = (long)seconds;
+    if (curl_easy_header(exchange->curl, "x-error-code", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        snprintf(answer->error_code, sizeof answer->error_code, "%s", header->value);
 }
 
 static bool perform(struct exchange *exchange, struct error *error) {
@@ -94,14 +123,14 @@ static bool perform(struct exchange *exchange, struct error *error) {
             exchange->fault[0] ? exchange->fault : curl_easy_strerror(code));
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
     exchange->answer->status = (int)status;
+    read_headers(exchange);
     return true;
 }
 
 bool http_client_send(const struct http_request *request, size_t maximum,
     struct http_answer *answer, struct error *error) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct exchange exchange = {.request = request, .answer = answer};
-    pthread_once(&once, start_library);
+    http_client_start();
     *answer = (struct http_answer){0};
     buffer_init(&answer->body, maximum);
     exchange.curl = curl_easy_init();

@@ -15,6 +15,8 @@ struct http_part {
     const char *path; // of the file
 };
 
+#define HTTP_USER_AGENT "temper/" TEMPER_VERSION
+
 struct http_request {
     const char *method; // "GET", "POST", …
     const char *url;
@@ -25,6 +27,8 @@ struct http_request {
     const struct http_part *parts; // a form in place of a body
     size_t part_count;
     int timeout_seconds; // for the whole exchange; 0 for none
+    const char *token;   // a bearer token for the address's own host; NULL for none
+    bool follow;         // redirects, to wherever they lead, without the token
     // Where the answer's body goes if its status is below 300: returns false to stop. NULL: to
     // `body` of the answer, as every other body does.
     bool (*sink)(void *context, const void *bytes, size_t length);
@@ -33,7 +37,9 @@ struct http_request {
 
 struct http_answer {
     int status;
-    struct buffer body; // at most `maximum` bytes of http_client_send
+    long retry_after;    // seconds, 0 if the header is not there
+    char error_code[64]; // header X-Error-Code, "" if it is not there
+    struct buffer body;  // at most `maximum` bytes of http_client_send
 };
 
 // Sends the request and waits. True if an answer came, of whatever status; http_answer_free it
@@ -41,5 +47,8 @@ struct http_answer {
 bool http_client_send(const struct http_request *request, size_t maximum,
     struct http_answer *answer, struct error *error) WARN_UNUSED;
 void http_answer_free(struct http_answer *answer);
+
+// Makes libcurl ready; the functions of this folder do so by themselves.
+void http_client_start(void);
 
 #endif
