@@ -26,9 +26,9 @@ test: build
 	@$(if $(SANITIZE),,bash tools/install_dependencies.sh $(PYTHON_VENV) node:nodejs npm:npm)
 	@python3 tests/run.py --build $(BUILD) $(if $(SANITIZE),--only c)
 
-# Fresh random models against PyTorch, transformers and peft, in an environment of their own.
+# Fresh random models against PyTorch, transformers, peft and llama.cpp, in an environment of their own.
 parity: build
-	@bash tools/install_dependencies.sh $(PYTHON_VENV)
+	@bash tools/install_dependencies.sh $(PYTHON_VENV) node:nodejs npm:npm
 	@python3 tests/run.py --build $(BUILD) --only parity
 
 bench: build

@@ -3,11 +3,12 @@
 
 The last line is "N passed, N failed". Suites: style (tools/check_style), c (unit tests and fuzz targets over their
 corpora), clients (the official OpenAI clients, and the command line, against the real binary), crash (kill -9 and
-restarts), parity (against PyTorch, transformers and peft; only when asked for).
+restarts), parity (against PyTorch, transformers, peft and llama.cpp; only when asked for).
 """
 import argparse
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TORCH = "2.13.0"
+LLAMA_CPP = "3.22.1"  # of node-llama-cpp, which brings llama.cpp as a library
 PARITY_PACKAGES = ["transformers==5.23.0", "peft==0.21.2", "safetensors==0.8.0"]
 CASE = re.compile(r"^(?:\d+: )?\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$", re.M)
 
@@ -106,10 +108,10 @@ def environment(directory, packages, before=None):
     return python
 
 
-def suite_python(python, folder, build, count):
+def suite_python(python, folder, build, count, **more):
     status, output = run([str(python), "-m", "unittest", "discover", "-v", "-s", str(ROOT / folder), "-t",
                           str(ROOT / "tests")], cwd=ROOT,
-                         env={**os.environ, "TEMPER": str(build / "temper"), "PYTHONDONTWRITEBYTECODE": "1"})
+                         env={**os.environ, "TEMPER": str(build / "temper"), "PYTHONDONTWRITEBYTECODE": "1", **more})
     ran = re.search(r"^Ran (\d+) tests?", output, re.M)
     bad = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", output))
     skipped = sum(int(n) for n in re.findall(r"skipped=(\d+)", output))
@@ -151,11 +153,28 @@ def suite_crash(build, count):
     suite_python(sys.executable, "tests/crash", build, count)
 
 
+def llama_cpp(build):
+    """A directory with node-llama-cpp and its library for this machine's processor, made once."""
+    folder = build / "node-llama-cpp"
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine())
+    if not machine or not shutil.which("npm"):
+        print("skipped: llama.cpp comes by npm, for x86_64 and aarch64")
+        return {}
+    if not (folder / "node_modules" / "node-llama-cpp").exists():
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        print("installing node-llama-cpp: it takes 85 MB", flush=True)
+        subprocess.run(["npm", "install", "--silent", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund",
+                        f"node-llama-cpp@{LLAMA_CPP}", f"@node-llama-cpp/linux-{machine}@{LLAMA_CPP}"], cwd=folder,
+                       check=True)
+    return {"LLAMA_CPP_MODULES": str(folder)}
+
+
 def suite_parity(build, count):
-    say("parity: live, against PyTorch, transformers and peft")
+    say("parity: live, against PyTorch, transformers, peft and llama.cpp")
     given = os.environ.get("PARITY_PYTHON")
     python = given or environment(build / "venv-parity", PARITY_PACKAGES, install_torch)
-    suite_python(python, "tests/parity", build, count)
+    suite_python(python, "tests/parity", build, count, **llama_cpp(build))
 
 
 SUITES = {"style": suite_style, "c": suite_c, "clients": suite_clients, "crash": suite_crash, "parity": suite_parity}

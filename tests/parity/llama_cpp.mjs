@@ -14,8 +14,8 @@ async function readInput() {
 }
 
 // `count` tokens after `ids`, each with its probability.
-async function greedy(context, ids, count) {
-    const sequence = context.getSequence();
+async function greedy(sequence, ids, count) {
+    await sequence.clearHistory();
     const options = { generateNext: { token: true, confidence: true, options: { temperature: 0 } } };
     const found = [];
     let input = ids;
@@ -26,7 +26,6 @@ async function greedy(context, ids, count) {
         found.push({ id: token, probability: confidence });
         input = [token];
     }
-    sequence.dispose();
     return found;
 }
 
@@ -37,9 +36,10 @@ const context = await model.createContext({
     contextSize: request.context ?? 512, sequences: 1, lora: request.adapter,
     experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32", flashAttention: false
 });
+const sequence = context.getSequence();
 const answers = [];
 for (const { text, ids, count } of request.cases)
     answers.push({ ids: text === undefined ? null : model.tokenize(text, false),
-        greedy: ids ? await greedy(context, ids, count) : null });
+        greedy: ids ? await greedy(sequence, ids, count) : null });
 process.stdout.write(JSON.stringify(answers));
 await llama.dispose();
