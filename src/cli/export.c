@@ -110,14 +110,7 @@ static bool find_in_store(struct found *found, const char *name, struct error *e
 }
 
 static bool find(struct found *found, const char *name, struct error *error) {
-    if (model && name)
-        return error_set(error, ERROR_INVALID, "give NAME, or --model and --adapter, not both");
-    if (!model && adapter)
-        return error_set(error, ERROR_INVALID, "--adapter goes with --model, its base model");
     if (model) return find_by_hand(found, error);
-    if (!name)
-        return error_set(
-            error, ERROR_INVALID, "give the NAME of a model, or --model and --adapter");
     if (file_is_directory(data)) return find_in_store(found, name, error);
     return error_set(
         error, ERROR_NOT_FOUND, "there is no data directory %s: name it with --data", data);
@@ -130,7 +123,6 @@ static bool read_format(exporter *run, struct error *error) {
         const char *name;
         exporter run;
     } formats[] = {{"peft", export_peft}, {"merged", export_merged}, {"gguf", export_gguf}};
-    if (!output) return error_set(error, ERROR_INVALID, "--output DIR is missing");
     for (size_t i = 0; format && i < sizeof formats / sizeof *formats; i++)
         if (!strcmp(format, formats[i].name)) {
             *run = formats[i].run;
@@ -151,6 +143,19 @@ static bool read_type(enum data_type *chosen, struct error *error) {
             return true;
         }
     return error_set(error, ERROR_INVALID, "--type must be f32, bf16, f16 or q8_0");
+}
+
+static bool read_words(
+    const char *name, exporter *run, enum data_type *chosen, struct error *error) {
+    if (!output) return error_set(error, ERROR_INVALID, "--output DIR is missing");
+    if (model && name)
+        return error_set(error, ERROR_INVALID, "give NAME, or --model and --adapter, not both");
+    if (!model && adapter)
+        return error_set(error, ERROR_INVALID, "--adapter goes with --model, its base model");
+    if (!model && !name)
+        return error_set(
+            error, ERROR_INVALID, "give the NAME of a model, or --model and --adapter");
+    return read_format(run, error) && read_type(chosen, error);
 }
 
 // ---- writing ----
@@ -186,16 +191,16 @@ static bool write_beside(const struct found *found, exporter run, const char *te
            file_sync_directory(temporary, error) && file_rename_durable(temporary, output, error);
 }
 
-static bool write_all(const struct found *found, exporter run, struct error *error) {
+static bool write_all(
+    const struct found *found, exporter run, enum data_type chosen, struct error *error) {
     static char place[FILE_PATH_SIZE];
     char temporary[FILE_PATH_SIZE];
     struct progress progress = {0};
-    struct export_options how = {.progress = show, .context = &progress};
+    struct export_options how = {.type = chosen, .progress = show, .context = &progress};
     snprintf(place, sizeof place, "%s", output);
     for (size_t length = strlen(place); length > 1 && place[length - 1] == '/';)
         place[--length] = 0;
     output = place;
-    if (!read_type(&how.type, error)) return false;
     if (file_exists(output))
         return error_set(error, ERROR_CONFLICT, "%s is there already: name another", output);
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", output) >= sizeof temporary)
@@ -217,11 +222,16 @@ int command_export(int count, char **words) {
     struct error error = {0};
     struct found found = {0};
     exporter run = NULL;
+    enum data_type chosen = DATA_TYPES;
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
-    bool ok = read_format(&run, &error) && find(&found, given ? words[0] : NULL, &error) &&
-              write_all(&found, run, &error);
+    const char *name = given ? words[0] : NULL;
+    if (!read_words(name, &run, &chosen, &error)) {
+        cli_fail(&error);
+        return CLI_USAGE;
+    }
+    bool ok = find(&found, name, &error) && write_all(&found, run, chosen, &error);
     release(&found);
     return ok ? CLI_SUCCESS : cli_fail(&error);
 }

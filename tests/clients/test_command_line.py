@@ -13,7 +13,7 @@ import unittest
 from support.server import ROOT, TEMPER, Server, wait_for
 
 EXAMPLES = ROOT / "examples" / "json-generation.jsonl"
-COMMANDS = ["serve", "train", "validate", "eval", "chat", "models", "keys", "tokenize", "bench", "files", "jobs"]
+COMMANDS = ["serve", "train", "validate", "eval", "chat", "models", "keys", "tokenize", "bench", "export", "files", "jobs"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TEMPER_")}
 
 
@@ -128,6 +128,17 @@ class Offline(InAFolder):
         again = json.loads(self.good("chat", "--adapter", output, "--max-tokens", "8", "--json", "Hello"))
         self.assertEqual(answer, again)
         self.assertIn(answer["answer"].strip(), self.good("chat", "--adapter", output, "--max-tokens", "8", "Hello"))
+
+    def test_what_is_wrong_with_an_export_is_said(self):
+        for words, said in ((["x"], "--output"), (["x", "--output", "o"], "--format"), (["--format", "gguf", "--output", "o"], "NAME"),
+                            (["x", "--format", "peft", "--output", "o", "--type", "f16"], "--type"),
+                            (["x", "--format", "merged", "--output", "o", "--type", "f17"], "--type"),
+                            (["x", "--model", "y", "--format", "peft", "--output", "o"], "not both")):
+            self.assertIn(said, self.bad(2, "export", *words, cwd=self.folder))
+        words = ["export", "--model", "mini-instruct", "--output", "o", "--format"]
+        self.assertIn("no adapter", self.bad(1, *words, "peft", cwd=self.folder))
+        self.assertIn("GGUF", self.bad(1, *words, "merged", "--type", "q8_0", cwd=self.folder))
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_a_model_or_file_that_is_not_there_is_named(self):
         data = self.few()
@@ -285,6 +296,18 @@ class AgainstAServer(InAFolder):
         self.ask("jobs", "watch", job["id"])  # one that has ended, too
         models = json.loads(self.good("models", "--data", self.server.data, "--json"))
         self.assertIn(job["fine_tuned_model"], [model["id"] for model in models])
+        self.export(job["fine_tuned_model"])
+
+    def export(self, name):
+        for kind, file in (("peft", "adapter_model.safetensors"), ("merged", "tokenizer.json"), ("gguf", "model.gguf")):
+            output = self.folder / kind
+            words = ["export", name, "--format", kind, "--output", output, "--data", self.server.data, "--quiet"]
+            self.good(*words)
+            self.assertTrue((output / file).exists())
+            self.assertIn("is there already", self.bad(1, *words))
+        settings = json.loads((self.folder / "peft" / "adapter_config.json").read_text())
+        self.assertEqual(settings["base_model_name_or_path"], "temper/mini-instruct")
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()), ["few.jsonl", "gguf", "merged", "peft"])
 
     def test_watching_a_job_that_fails_ends_with_1(self):
         path = self.few(9)

@@ -5,6 +5,7 @@
 #include "model/chat_example.h"
 #include "model/gguf.h"
 #include "model/model_export.h"
+#include "model/quantize.h"
 #include "model/transformer.h"
 #include "test_model.h"
 #include <math.h>
@@ -233,6 +234,30 @@ static void test_export_refuses_numbers_that_the_type_cannot_hold(void **state) 
     scene_close(&s);
 }
 
+static void test_export_of_a_quantised_base_holds_the_numbers_that_it_stands_for(void **state) {
+    (void)state;
+    static const enum data_type types[] = {DATA_INT8, DATA_NF4};
+    for (size_t i = 0; i < 2; i++) {
+        struct scene s = scene_open(NULL);
+        char *quantised = test_directory();
+        struct thread_pool *pool;
+        struct error error = {0};
+        assert_true(thread_pool_create(&pool, 1, &error));
+        if (!quantize_model(s.model, quantised, types[i], pool, NULL, NULL, &error))
+            fail_msg("%s", error.message);
+        thread_pool_free(pool);
+        write_file(quantised, "tokenizer.json", tokenizer_json);
+        memory_free(s.logits);
+        s.logits = logits_of(quantised, s.adapter);
+        struct export_source source = {quantised, "owner/base", s.adapter};
+        struct export_options options = {.type = DATA_F32};
+        if (!export_merged(&source, s.output, &options, &error)) fail_msg("%s", error.message);
+        assert_says_the_same(&s, s.output, NULL, 1e-4);
+        test_directory_remove(quantised);
+        scene_close(&s);
+    }
+}
+
 // ---- adapters over a GGUF file ----
 
 static void test_export_adapters_say_the_same_over_a_gguf_file(void **state) {
@@ -291,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_export_merged_reads_back_with_the_same_logits),
         cmocka_unit_test(test_export_merged_is_cut_into_files_of_the_size_that_is_asked_for),
         cmocka_unit_test(test_export_refuses_numbers_that_the_type_cannot_hold),
+        cmocka_unit_test(test_export_of_a_quantised_base_holds_the_numbers_that_it_stands_for),
         cmocka_unit_test(test_export_adapters_say_the_same_over_a_gguf_file),
         cmocka_unit_test(test_export_peft_of_a_gguf_base_is_in_hugging_faces_order),
         cmocka_unit_test(test_export_merged_of_a_gguf_base_is_in_hugging_faces_order),
