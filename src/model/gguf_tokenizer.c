@@ -8,7 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_TOKENS = 1 << 22, MAX_TOKEN = 1024, MAX_PIECE = 256, MAX_TEXTS = 256 << 20 };
+enum {
+    MAX_TOKENS = 1 << 22,
+    MAX_MERGES = 1 << 22,
+    MAX_TOKEN = 1024,
+    MAX_PIECE = 256,
+    MAX_TEXTS = 256 << 20
+};
 
 enum token_type {
     TOKEN_NORMAL = 1,
@@ -252,6 +258,9 @@ static size_t characters(const char *text) {
 
 static bool add_merge(
     struct scored_merges *m, const char *text, size_t cut, double score, struct error *error) {
+    if (m->count == MAX_MERGES)
+        return error_set(
+            error, ERROR_UNSUPPORTED, "the scores make more than %d merges", MAX_MERGES);
     if (m->count == m->capacity) {
         size_t wanted = m->capacity ? 2 * m->capacity : 1024;
         struct scored_merge *grown = memory_resize(m->list, wanted, sizeof *grown);
