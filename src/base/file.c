@@ -162,6 +162,36 @@ bool file_write_atomic(const char *path, const void *bytes, size_t length, struc
     return ok;
 }
 
+static bool copy_bytes(int from, int to, struct error *error) {
+    enum { BLOCK = 1 << 20 };
+    char *block = memory_alloc(BLOCK);
+    if (!block) return memory_error(error, "a copy");
+    ssize_t got;
+    bool ok = true;
+    do {
+        got = read(from, block, BLOCK);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) ok = error_set_errno(error, ERROR_IO, "cannot read");
+        if (got > 0) ok = file_write_all(to, block, (size_t)got, error);
+    } while (ok && got != 0);
+    memory_free(block);
+    return ok && (fsync(to) == 0 || error_set_errno(error, ERROR_IO, "cannot sync"));
+}
+
+bool file_copy(const char *from, const char *to, struct error *error) {
+    int source = open(from, O_RDONLY | O_CLOEXEC);
+    if (source < 0)
+        return error_set_errno(
+            error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_IO, "cannot open %s", from);
+    int target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    bool ok = target >= 0 ? copy_bytes(source, target, error) || error_prefix(error, "%s", from)
+                          : error_set_errno(error, ERROR_IO, "cannot create %s", to);
+    if (target >= 0) close(target);
+    close(source);
+    if (!ok && target >= 0) unlink(to);
+    return ok;
+}
+
 bool file_exists(const char *path) {
     return access(path, F_OK) == 0;
 }

@@ -32,6 +32,9 @@ bool file_write_atomic(
 bool file_rename_durable(const char *from, const char *to, struct error *error) WARN_UNUSED;
 bool file_sync_directory(const char *path, struct error *error) WARN_UNUSED;
 
+// Copies a file of any size and brings the copy to disk. `to` must not be there.
+bool file_copy(const char *from, const char *to, struct error *error) WARN_UNUSED;
+
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 bool file_size(const char *path, uint64_t *size, struct error *error) WARN_UNUSED;

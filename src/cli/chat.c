@@ -1,23 +1,26 @@
 // temper chat: talk to a model in the terminal, with or without an adapter.
 #include "base/memory.h"
-#include "base/model_directory.h"
 #include "cli/answer.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data", *system_text;
+static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data", *system_text,
+                  *account = "personal";
 static double temperature;
 static long max_tokens, threads, seed = -1;
 static bool as_json;
 
 static const struct cli_option options[] = {
-    {"--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)"},
+    {"--model", "M", CLI_TEXT, &model,
+        "a base or fine-tuned model, or a directory (the built-in one)"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "answer with this adapter"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
+    {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
     {"--system", "TEXT", CLI_TEXT, &system_text, "what stands before the chat"},
     {"--temperature", "X", CLI_REAL, &temperature, "0 takes the likeliest token, always (0)"},
     {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},
@@ -131,16 +134,17 @@ static bool once(
 int command_chat(int count, char **words) {
     struct error error = {0};
     struct engine *engine = NULL;
-    struct model_directory found = {0};
+    struct model_choice found = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     struct engine_options engine_options = {(int)threads};
-    bool ok =
-        model_directory_find(&found, model, data, &error) &&
-        engine_open(&engine, &engine_options, &error) &&
-        (given ? once(engine, found.path, words[0], &error) : converse(engine, found.path, &error));
+    bool ok = model_choice_find(&found, model, data, account, &error) &&
+              model_choice_adapter(&found, &adapter, &error) &&
+              engine_open(&engine, &engine_options, &error) &&
+              (given ? once(engine, found.base.path, words[0], &error)
+                     : converse(engine, found.base.path, &error));
     engine_close(engine);
-    model_directory_free(&found);
+    model_choice_free(&found);
     return ok ? CLI_SUCCESS : cli_fail(&error);
 }

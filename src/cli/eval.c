@@ -2,11 +2,11 @@
 // is that of training: the mean over the trained tokens.
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/model_directory.h"
 #include "base/progress.h"
 #include "cli/answer.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
 #include "model/adapter_file.h"
 #include "model/chat_example.h"
 #include "model/transformer_training.h"
@@ -18,14 +18,16 @@
 
 enum { AT_ONCE = 16, MAX_DATA = 1 << 30 };
 
-static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data";
+static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data", *account = "personal";
 static long max_tokens, threads;
 static bool as_json, generate;
 
 static const struct cli_option options[] = {
-    {"--model", "M", CLI_TEXT, &model, "a name or a directory (the built-in one)"},
+    {"--model", "M", CLI_TEXT, &model,
+        "a base or fine-tuned model, or a directory (the built-in one)"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "with this adapter"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
+    {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
     {"--generate", NULL, CLI_FLAG, &generate,
         "also answer each chat (greedily), and count the answers that are exactly right"},
     {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},
@@ -55,7 +57,7 @@ struct row {
 
 struct evaluation {
     const char *file;
-    struct model_directory model;
+    struct model_choice model;
     struct dataset *dataset;
     struct row *rows;
 };
@@ -66,8 +68,8 @@ static bool load(struct evaluation *e, struct compute *compute, struct error *er
     struct chat_format *format;
     struct model_config config;
     struct dataset_faults faults;
-    if (!model_config_load(&config, e->model.path, error) ||
-        !chat_format_open(&format, e->model.path, error))
+    if (!model_config_load(&config, e->model.base.path, error) ||
+        !chat_format_open(&format, e->model.base.path, error))
         return false;
     struct dataset_options rules = {.context_length = config.context_length, .minimum_examples = 1};
     bool ok =
@@ -104,7 +106,8 @@ static bool measure(struct evaluation *e, struct error *error) {
     struct training *training = NULL;
     struct lora *lora = NULL;
     bool ok = compute_create(&compute, (int)threads, COMPUTE_AUTO, error) &&
-              load(e, compute, error) && transformer_open(&transformer, e->model.path, error) &&
+              load(e, compute, error) &&
+              transformer_open(&transformer, e->model.base.path, error) &&
               (adapter ? adapter_file_load(&lora, transformer_config(transformer), adapter, error)
                        : lora_create(&lora, transformer_config(transformer), 1, 1, 1, 0, error)) &&
               training_create(&training, transformer, compute, e->dataset->longest, lora, error) &&
@@ -166,7 +169,7 @@ static bool ask(struct question *question, struct evaluation *e, struct engine *
         return error_set(error, ERROR_CONFLICT, "%s became shorter while it was read", e->file);
     question->messages = question_of(line, length, &question->wanted, &question->row, error);
     if (!question->messages) return false;
-    question->answer.request.model = e->model.path;
+    question->answer.request.model = e->model.base.path;
     question->answer.request.adapter = adapter;
     question->answer.request.messages = question->messages;
     question->answer.request.maximum_tokens = max_tokens;
@@ -268,13 +271,14 @@ int command_eval(int count, char **words) {
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     evaluation.file = words[0];
-    bool ok = model_directory_find(&evaluation.model, model, data, &error) &&
+    bool ok = model_choice_find(&evaluation.model, model, data, account, &error) &&
+              model_choice_adapter(&evaluation.model, &adapter, &error) &&
               measure(&evaluation, &error) && (!generate || answer_all(&evaluation, &error));
     if (ok) print(&evaluation);
     for (size_t i = 0; evaluation.rows && i < evaluation.dataset->example_count; i++)
         memory_free(evaluation.rows[i].answer);
     memory_free(evaluation.rows);
     dataset_free(evaluation.dataset);
-    model_directory_free(&evaluation.model);
+    model_choice_free(&evaluation.model);
     return ok ? CLI_SUCCESS : cli_fail(&error);
 }

@@ -12,6 +12,7 @@ static const struct {
     {"list", models_list_all},
     {"add", models_add},
     {"pull", models_pull},
+    {"add-adapter", models_add_adapter},
     {"remove", models_remove},
 };
 

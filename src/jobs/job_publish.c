@@ -2,7 +2,6 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/job_format.h"
-#include "base/known_models.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "jobs/job_directory.h"
@@ -19,26 +18,9 @@ static const char adapter_weights[] = "adapter_model.safetensors";
 
 // ---- names ----
 
-// FNV-1a: ids are random already, so any spread will do.
-static uint32_t short_hash(const char *text) {
-    uint32_t hash = 0x811c9dc5u;
-    for (; *text; text++)
-        hash = (hash ^ (uint8_t)*text) * 0x01000193u;
-    return hash;
-}
-
 bool job_publish_name(
     const struct job_record *job, const char *base, char **name, struct error *error) {
-    const struct known_model *known = known_model_find(base);
-    char *model = memory_copy_string(known ? known->names[0] : base);
-    char *slash = model ? strchr(model, '/') : NULL;
-    if (slash) *slash = ':';
-    bool suffix = job->suffix && *job->suffix;
-    *name = model ? memory_format("ft:%s:%s%s%s:%08x", model, job->account, suffix ? ":" : "",
-                        suffix ? job->suffix : "", short_hash(job->id))
-                  : NULL;
-    memory_free(model);
-    return *name || memory_error(error, "a model's name");
+    return model_make_name(name, base, job->account, job->suffix, job->id, strlen(job->id), error);
 }
 
 static bool adapter_path(struct store *store, const char *name, char *path, struct error *error) {

@@ -4,6 +4,7 @@
 #include "model/gguf_layout.h"
 #include "model/safetensors_writer.h"
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,27 +129,57 @@ static bool check_beginning(const json_t *config, struct error *error) {
     return refuse(error, "init_lora_weights", value);
 }
 
+// Keys that change what an adapter computes, in ways that are not computed here.
+static const char *const must_be_empty[] = {"use_dora", "lora_bias", "modules_to_save",
+    "rank_pattern", "alpha_pattern", "layers_to_transform", "layers_pattern", "fan_in_fan_out",
+    "trainable_token_indices", "target_parameters", "layer_replication", "exclude_modules",
+    "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config", "kasa_config",
+    "monteclora_config", "velora_config"};
+
+// Keys that may hold objects, lists or true without a bearing on what is computed, and those that
+// are read elsewhere.
+static const char *const may_be_full[] = {"auto_mapping", "corda_config", "ensure_weight_tying",
+    "eva_config", "inference_mode", "init_lora_weights", "loftq_config", "lora_ga_config",
+    "megatron_config", "target_modules", "use_rslora"};
+
+static bool is_among(const char *const names[], size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(names[i], name)) return true;
+    return false;
+}
+
+// A key that a later peft has made up may change what is computed; if it only is a number or a
+// word, it says more on one that does.
+static bool check_keys(const json_t *config, struct error *error) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)config, name, value) {
+        bool known = is_among(may_be_full, sizeof may_be_full / sizeof *may_be_full, name);
+        bool empty = is_among(must_be_empty, sizeof must_be_empty / sizeof *must_be_empty, name);
+        bool harmless = json_is_number(value) || json_is_string(value);
+        if (!known && !nothing_in(value) && (empty || !harmless)) return refuse(error, name, value);
+    }
+    return true;
+}
+
 static bool check_config(const json_t *config, struct error *error) {
-    static const char *const must_be_empty[] = {"use_rslora", "use_dora", "lora_bias",
-        "modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform", "layers_pattern",
-        "fan_in_fan_out", "trainable_token_indices", "target_parameters", "layer_replication",
-        "exclude_modules", "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config",
-        "kasa_config", "monteclora_config"};
     const char *type = json_string_value(json_object_get(config, "peft_type"));
     const char *bias = json_string_value(json_object_get(config, "bias"));
+    const json_t *rslora = json_object_get(config, "use_rslora");
     if (!type || strcmp(type, "LORA"))
         return error_set(error, ERROR_UNSUPPORTED,
             "adapter_config.json: 'peft_type' is '%s'; only 'LORA' is supported",
             type ? type : "absent");
     if (bias && strcmp(bias, "none")) return refuse(error, "bias", json_object_get(config, "bias"));
-    for (size_t i = 0; i < sizeof must_be_empty / sizeof *must_be_empty; i++) {
-        const json_t *value = json_object_get(config, must_be_empty[i]);
-        if (!nothing_in(value)) return refuse(error, must_be_empty[i], value);
-    }
-    return check_beginning(config, error);
+    if (!json_is_true(rslora) && !nothing_in(rslora)) return refuse(error, "use_rslora", rslora);
+    return check_keys(config, error) && check_beginning(config, error);
 }
 
+// peft writes "q_proj", or, where it was asked for all linear layers, the way to each of them:
+// "model.layers.0.self_attn.q_proj". That each layer has its tensors is seen when they are read.
 static bool module_by_name(const char *name, unsigned *modules) {
+    const char *dot = strrchr(name, '.');
+    if (dot) name = dot + 1;
     for (int module = 0; module < LORA_MODULES; module++)
         if (!strcmp(name, lora_module_names[module])) {
             *modules |= 1u << module;
@@ -157,36 +188,67 @@ static bool module_by_name(const char *name, unsigned *modules) {
     return false;
 }
 
-static bool read_modules(const json_t *config, unsigned *modules, struct error *error) {
+// Where the config has a pattern in place of names, the tensors say what it matched.
+static unsigned modules_of(const struct safetensors *file) {
+    unsigned modules = 0;
+    for (size_t i = 0; i < safetensors_count(file); i++)
+        for (int module = 0; module < LORA_MODULES; module++) {
+            char part[KEY_SIZE];
+            snprintf(part, sizeof part, ".%s.%s.lora_A.weight", lora_module_parents[module],
+                lora_module_names[module]);
+            if (strstr(safetensors_at(file, i)->name, part)) modules |= 1u << module;
+        }
+    return modules;
+}
+
+static bool read_modules(
+    const json_t *config, const struct safetensors *file, unsigned *modules, struct error *error) {
     const json_t *names = json_object_get(config, "target_modules"), *each;
     size_t i;
     *modules = 0;
-    if (json_is_string(names) && !strcmp(json_string_value(names), "all-linear")) {
-        *modules = LORA_ALL_MODULES;
-        return true;
+    if (json_is_string(names)) {
+        *modules = modules_of(file);
+        return *modules || refuse(error, "target_modules", names);
     }
     if (!json_is_array(names) || !json_array_size(names))
         return refuse(error, "target_modules", names);
-    json_array_foreach(
-        names, i, each) if (!json_is_string(each) ||
-                            !module_by_name(json_string_value(each), modules)) return refuse(error,
-        "target_modules", each);
+    json_array_foreach(names, i, each) {
+        if (!json_is_string(each) || !module_by_name(json_string_value(each), modules))
+            return refuse(error, "target_modules", each);
+    }
     return true;
 }
 
-static bool read_config(struct lora **lora, const struct model_config *model, const char *text,
-    size_t length, struct error *error) {
+// rslora's scale is alpha / sqrt(rank): the same as LoRA's with another alpha.
+static float read_alpha(const json_t *config, json_int_t rank) {
+    double alpha = json_number_value(json_object_get(config, "lora_alpha"));
+    return (float)(json_is_true(json_object_get(config, "use_rslora")) ? alpha * sqrt((double)rank)
+                                                                       : alpha);
+}
+
+static bool create(struct lora **lora, const struct model_config *model, const json_t *config,
+    const struct safetensors *file, struct error *error) {
+    unsigned modules;
+    json_int_t rank = json_integer_value(json_object_get(config, "r"));
+    if (rank < 0) rank = 0;
+    return check_config(config, error) && read_modules(config, file, &modules, error) &&
+           lora_create(lora, model, (size_t)rank, read_alpha(config, rank), modules, 0, error);
+}
+
+static bool read_config(struct lora **lora, const struct model_config *model,
+    const struct safetensors *file, const char *directory, struct error *error) {
+    char path[FILE_PATH_SIZE], *text;
+    size_t length;
     json_error_t fault;
+    if (!file_path(path, sizeof path, error, directory, "adapter_config.json") ||
+        !file_read(path, MAX_CONFIG, &text, &length, error))
+        return false;
     json_t *config = json_loadb(text, length, JSON_REJECT_DUPLICATES, &fault);
+    memory_free(text);
     if (!config)
         return error_set(
             error, ERROR_INVALID, "adapter_config.json, line %d: %s", fault.line, fault.text);
-    unsigned modules;
-    json_int_t rank = json_integer_value(json_object_get(config, "r"));
-    double alpha = json_number_value(json_object_get(config, "lora_alpha"));
-    bool ok =
-        check_config(config, error) && read_modules(config, &modules, error) &&
-        lora_create(lora, model, rank < 0 ? 0 : (size_t)rank, (float)alpha, modules, 0, error);
+    bool ok = create(lora, model, config, file, error);
     json_decref(config);
     return ok;
 }
@@ -204,6 +266,12 @@ static bool read_matrix(const struct safetensors *file, const char *key, size_t 
         return error_set(error, ERROR_UNSUPPORTED, "the adapter's tensor '%s' is stored as %s", key,
             tensor->type_name);
     data_type_table[tensor->type].to_f32(values, tensor->data, rows * columns);
+    for (size_t i = 0; i < rows * columns; i++)
+        if (!isfinite(values[i]))
+            return error_set(error, ERROR_INVALID,
+                "the adapter's tensor '%s' has a value that is no finite number: its training "
+                "broke",
+                key);
     return true;
 }
 
@@ -240,29 +308,25 @@ static bool read_tensors(struct lora *lora, const struct safetensors *file, stru
         safetensors_count(file), 2 * lora->entry_count);
 }
 
+static bool load(struct lora **lora, const struct model_config *config,
+    const struct safetensors *file, const char *directory, struct error *error) {
+    if (!read_config(lora, config, file, directory, error)) return false;
+    if (read_tensors(*lora, file, error)) return true;
+    lora_free(*lora);
+    return false;
+}
+
 bool adapter_file_load(struct lora **lora, const struct model_config *config, const char *directory,
     struct error *error) {
-    char path[FILE_PATH_SIZE], *text;
-    size_t length;
+    char path[FILE_PATH_SIZE];
     struct safetensors *file;
     struct lora *new;
-    if (!file_path(path, sizeof path, error, directory, "adapter_config.json") ||
-        !file_read(path, MAX_CONFIG, &text, &length, error))
-        return false;
-    bool ok = read_config(&new, config, text, length, error);
-    memory_free(text);
-    if (!ok) return error_prefix(error, "%s", directory);
     if (!file_path(path, sizeof path, error, directory, "adapter_model.safetensors") ||
-        !safetensors_open(&file, path, error)) {
-        lora_free(new);
+        !safetensors_open(&file, path, error))
         return false;
-    }
-    ok = read_tensors(new, file, error);
+    bool ok = load(&new, config, file, directory, error);
     safetensors_close(file);
-    if (!ok) {
-        lora_free(new);
-        return error_prefix(error, "%s", directory);
-    }
+    if (!ok) return error_prefix(error, "%s", directory);
     *lora = new;
     return true;
 }

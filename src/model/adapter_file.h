@@ -14,9 +14,10 @@
 bool adapter_file_save(const struct lora *lora, const char *directory, const char *base_model,
     struct error *error) WARN_UNUSED;
 
-// Reads an adapter made by this program or by peft. Refused with the reason: other adapter types,
-// DoRA, rslora, biases, modules_to_save, rank patterns, tensors missing, unknown, or of a wrong
-// shape.
+// Reads an adapter made by this program or by peft: any of the seven linear layers, any rank and
+// alpha, rslora, weights in f32, bf16 or f16. Refused with the reason: other adapter types, DoRA,
+// biases, modules_to_save, patterns of ranks or layers, keys that this program does not know and
+// that are set, tensors missing, unknown, of a wrong shape, or with values that are not finite.
 bool adapter_file_load(struct lora **lora, const struct model_config *config, const char *directory,
     struct error *error) WARN_UNUSED;
 

@@ -200,6 +200,12 @@ bool model_list(struct store *store, const char *account, struct model_record **
 bool model_add(struct store *store, const char *account, const char *id, const char *base,
     const char *adapter, bool checkpoint, struct error *error) WARN_UNUSED;
 
+// "ft:<owner>:<model>:<account>[:<nickname>]:<8 hex digits>" (memory_free): what a fine-tuned model
+// is called. Known base models go by their makers' names; the digits are a hash of the `length`
+// bytes at `origin`. `nickname` may be NULL or empty.
+bool model_make_name(char **name, const char *base, const char *account, const char *nickname,
+    const void *origin, size_t length, struct error *error) WARN_UNUSED;
+
 // Forgets a fine-tuned model and removes its adapter.
 bool model_delete(
     struct store *store, const char *account, const char *name, struct error *error) WARN_UNUSED;

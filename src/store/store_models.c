@@ -87,6 +87,28 @@ static void read_record(struct sql *sql, struct model_record *record) {
     model_directory_free(&found);
 }
 
+// FNV-1a.
+static uint32_t short_hash(const uint8_t *bytes, size_t length) {
+    uint32_t hash = 0x811c9dc5u;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ bytes[i]) * 0x01000193u;
+    return hash;
+}
+
+bool model_make_name(char **name, const char *base, const char *account, const char *nickname,
+    const void *origin, size_t length, struct error *error) {
+    const struct known_model *known = known_model_find(base);
+    char *model = memory_copy_string(known ? known->names[0] : base);
+    char *slash = model ? strchr(model, '/') : NULL;
+    if (slash) *slash = ':';
+    bool named = nickname && *nickname;
+    *name = model ? memory_format("ft:%s:%s%s%s:%08x", model, account, named ? ":" : "",
+                        named ? nickname : "", short_hash(origin, length))
+                  : NULL;
+    memory_free(model);
+    return *name || memory_error(error, "a model's name");
+}
+
 bool model_add(struct store *store, const char *account, const char *id, const char *base,
     const char *adapter, bool checkpoint, struct error *error) {
     struct sql sql;
