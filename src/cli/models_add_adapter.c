@@ -84,7 +84,7 @@ static bool find_base(struct addition *addition, struct error *error) {
 // A name of the fine-tuned kind, or one that a base model could have.
 static bool name_is_good(const char *name) {
     size_t length = strlen(name);
-    if (strncmp(name, "ft:", 3)) return model_name_is_good(name) && !known_model_find(name);
+    if (strncmp(name, "ft:", 3)) return model_name_is_good(name);
     for (const char *at = name; *at; at++)
         if (*at <= ' ' || *at > '~' || *at == '/' || *at == '\\' || *at == '%') return false;
     return length > 3 && length <= MAX_NAME && !strstr(name, "..");
@@ -104,6 +104,9 @@ static bool own_name(struct addition *addition, struct error *error) {
 
 static bool choose_name(struct addition *addition, struct error *error) {
     if (!id) return own_name(addition, error);
+    if (known_model_find(id))
+        return error_set(
+            error, ERROR_CONFLICT, "the name \"%s\" is taken: a base model answers to it", id);
     if (!name_is_good(id))
         return error_set(error, ERROR_INVALID,
             "\"%.200s\" cannot be the name of a fine-tuned model: take NAME or OWNER/NAME of "
