@@ -118,10 +118,9 @@ static void test_adapter_file_refuses_what_it_would_compute_wrongly(void **state
     expect_refused("{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4, \"target_modules\": "
                    "[\"x_proj\"]}",
         "x_proj");
-    static const char *const settings[] = {"\"use_rslora\": true", "\"bias\": \"all\"",
-        "\"rank_pattern\": {\"q_proj\": 4}", "\"alpha_pattern\": {\"q_proj\": 4}",
-        "\"modules_to_save\": [\"lm_head\"]", "\"fan_in_fan_out\": true",
-        "\"layers_to_transform\": [0]", "\"use_qalora\": true",
+    static const char *const settings[] = {"\"bias\": \"all\"", "\"rank_pattern\": {\"q_proj\": 4}",
+        "\"alpha_pattern\": {\"q_proj\": 4}", "\"modules_to_save\": [\"lm_head\"]",
+        "\"fan_in_fan_out\": true", "\"layers_to_transform\": [0]", "\"use_qalora\": true",
         "\"alora_invocation_tokens\": [1, 2]", "\"init_lora_weights\": \"pissa\"",
         "\"init_lora_weights\": \"olora\"", "\"lora_alpha\": 0", "\"lora_alpha\": -1"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
