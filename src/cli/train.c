@@ -3,9 +3,9 @@
 #include "base/file.h"
 #include "base/hyperparameters.h"
 #include "base/memory.h"
-#include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
 #include "train/train_job.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -14,14 +14,17 @@
 #include <unistd.h>
 
 static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *data = "./temper-data";
+static const char *account = "personal";
 static long epochs, batch_size, lora_rank = 16, seed = 42, threads;
 static double multiplier, lora_alpha;
 static bool validate_only, quiet, as_json;
 
 static const struct cli_option options[] = {
     {"--output", "DIR", CLI_TEXT, &output, "where a run by hand works, and leaves its adapter"},
-    {"--model", "M", CLI_TEXT, &model, "base model: a name or a directory (the built-in one)"},
+    {"--model", "M", CLI_TEXT, &model,
+        "a base or fine-tuned model, or a directory (the built-in one)"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
+    {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
     {"--validation", "FILE", CLI_TEXT, &validation, "chats to measure the loss on, too"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "go on from this adapter"},
     {"--epochs", "N", CLI_INTEGER, &epochs, "passes over the data (auto)"},
@@ -77,12 +80,23 @@ static bool check_options(struct error *error) {
            hyperparameter_check(hyperparameter_find("lora", "rank"), (double)lora_rank, error);
 }
 
+// The base model, and the adapter to go on from: the model's own, or one given by hand.
+static bool fill_model(struct train_spec *spec, struct error *error) {
+    struct model_choice choice;
+    const char *start = adapter;
+    if (!model_choice_find(&choice, model, data, account, error)) return false;
+    bool ok = model_choice_adapter(&choice, &start, error) &&
+              (!start || absolute(start, &spec->adapter, error));
+    spec->model = choice.base.path;
+    spec->base_model_name = choice.base.id;
+    choice.base.path = choice.base.id = NULL;
+    model_choice_free(&choice);
+    return ok;
+}
+
 static bool fill_spec(struct train_spec *spec, const char *file, struct error *error) {
-    struct model_directory found;
     train_spec_init(spec);
-    if (!check_options(error) || !model_directory_find(&found, model, data, error)) return false;
-    spec->model = found.path;
-    spec->base_model_name = found.id;
+    if (!check_options(error) || !fill_model(spec, error)) return false;
     spec->seed = (uint64_t)seed;
     spec->epochs = (double)epochs;
     spec->batch_size = (double)batch_size;
@@ -91,8 +105,7 @@ static bool fill_spec(struct train_spec *spec, const char *file, struct error *e
     spec->lora_alpha = lora_alpha > 0 ? lora_alpha : 2 * (double)lora_rank;
     spec->threads = (int)threads;
     if (!absolute(file, &spec->training_file, error) ||
-        (validation && !absolute(validation, &spec->validation_file, error)) ||
-        (adapter && !absolute(adapter, &spec->adapter, error)))
+        (validation && !absolute(validation, &spec->validation_file, error)))
         return false;
     spec->training_file_name = memory_copy_string(base_name(file));
     spec->validation_file_name = validation ? memory_copy_string(base_name(validation)) : NULL;

@@ -95,6 +95,13 @@ class AddAdapter(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"ft:temper:mini-instruct:personal:[0-9a-f]{8}")
 
+    def test_training_by_hand_goes_on_from_it_too(self):
+        self.add("--base", BASE, "--id", "start")
+        self.temper("train", self.folder / "rows.jsonl", "--model", "start", "--output", self.folder / "further",
+                    "--epochs", "1", "--quiet")
+        settings = json.loads((self.folder / "further" / "adapter_config.json").read_text())
+        self.assertEqual((settings["r"], settings["base_model_name_or_path"]), (4, BASE))
+
     def test_what_is_wrong_is_named_and_nothing_is_left(self):
         before = sorted(path.name for path in (self.server.data / "adapters").iterdir())
         self.add(status=2)
