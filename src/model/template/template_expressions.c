@@ -1,6 +1,8 @@
 // From words to expressions, by recursive descent. Precedence, from loose to tight, is Jinja's:
-// if-else, or, and, not, comparisons, + -, ~, * / // %, unary -, **, then . [] () | is.
+// if-else, or, and, not, comparisons, + -, ~, * / // %, **, then | is, a sign, and . [] ().
 #include "model/template/template_builder.h"
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,49 +63,43 @@ const char *builder_take_name(struct builder *b) {
 
 // ---- expressions; each returns NULL after a fault ----
 
-static struct node *unary(struct builder *b);
-
 static struct node *string_literal(struct builder *b) {
-    static const char escapes[] = "nrtbf", meanings[] = "\n\r\t\b\f";
     struct text_builder text = {0};
     struct node *node = builder_make(b, NODE_LITERAL);
     // Strings side by side are one, as in Python.
     for (; node && b->word->kind == WORD_STRING; b->word++)
-        for (size_t i = 0; i < b->word->length; i++) {
-            char byte = b->word->text[i];
-            if (byte == '\\' && i + 1 < b->word->length) {
-                byte = b->word->text[++i];
-                const char *escape = strchr(escapes, byte);
-                if (escape)
-                    byte = meanings[escape - escapes];
-                else if (!strchr("\\'\"\n", byte)) {
-                    builder_fault(b, "an escape in a string that this program does not know");
-                    return NULL;
-                } else if (byte == '\n')
-                    continue;
-            }
-            if (!text_append_bytes(b->arena, &text, &byte, 1, false, b->error)) return NULL;
-        }
+        if (!builder_string(b, &text)) return NULL;
     if (node) node->literal = text_value(&text);
     return node;
 }
 
 static struct node *number_literal(struct builder *b) {
-    char digits[40];
+    char digits[40], *end;
+    size_t length = 0;
     struct node *node = builder_make(b, NODE_LITERAL);
+    for (size_t i = 0; i < b->word->length && length < sizeof digits - 1; i++)
+        if (b->word->text[i] != '_') digits[length++] = b->word->text[i];
+    digits[length] = 0;
+    bool prefixed = length > 2 && digits[0] == '0' && isalpha((unsigned char)digits[1]);
+    bool real = !prefixed && strpbrk(digits, ".eE");
+    int base = !prefixed ? 10 : strchr("xX", digits[1]) ? 16 : strchr("oO", digits[1]) ? 8 : 2;
+    errno = 0;
     if (!node) return NULL;
-    if (b->word->length >= 18) {
-        builder_fault(b, "a number that is too long");
+    if (real)
+        node->literal = value_real(strtod(digits, &end));
+    else
+        node->literal = value_integer(strtoll(digits + (prefixed ? 2 : 0), &end, base));
+    if (length == sizeof digits - 1 || errno || *end) {
+        builder_fault(b, "a number that is too long, or none");
         return NULL;
     }
-    memcpy(digits, b->word->text, b->word->length);
-    digits[b->word->length] = 0;
-    if (strchr(digits, '.'))
-        node->literal = (struct value){.kind = VALUE_REAL, .real = strtod(digits, NULL)};
-    else
-        node->literal = value_integer(strtoll(digits, NULL, 10));
     b->word++;
     return node;
+}
+
+static bool is_named_argument(const struct builder *b) {
+    return b->word->kind == WORD_NAME && b->word[1].kind == WORD_OPERATOR &&
+           b->word[1].length == 1 && *b->word[1].text == '=';
 }
 
 // Items up to `closing`, with names where `named`.
@@ -111,8 +107,9 @@ static bool arguments(struct builder *b, const char *closing, bool named, struct
     struct node **last = list;
     while (!builder_is_operator(b, closing)) {
         const char *name = NULL;
-        if (named && b->word->kind == WORD_NAME && b->word[1].kind == WORD_OPERATOR &&
-            b->word[1].length == 1 && *b->word[1].text == '=') {
+        if (named && (builder_is_operator(b, "*") || builder_is_operator(b, "**")))
+            return builder_fault(b, "arguments that are unpacked");
+        if (named && is_named_argument(b)) {
             name = builder_take_name(b);
             b->word++;
             if (!name) return false;
@@ -127,6 +124,10 @@ static bool arguments(struct builder *b, const char *closing, bool named, struct
     }
     b->word++;
     return true;
+}
+
+bool builder_arguments(struct builder *b, struct node **list) {
+    return arguments(b, ")", true, list);
 }
 
 static struct node *list_literal(struct builder *b) {
@@ -155,25 +156,47 @@ static struct node *map_literal(struct builder *b) {
     return node;
 }
 
-// ( a ) or a tuple ( a, b ), which is a list here.
-static struct node *parenthesis(struct builder *b) {
-    b->word++;
-    struct node *list = builder_make(b, NODE_LIST);
-    if (!list) return NULL;
-    if (builder_take(b, WORD_OPERATOR, ")")) return list;
-    struct node *first = builder_expression(b);
-    if (!first || builder_is_operator(b, ")")) {
-        b->word += first != NULL;
-        return first;
-    }
-    struct node *item = builder_make(b, NODE_ARGUMENT);
-    if (!item || !builder_expect(b, ",") || !arguments(b, ")", false, &item->next)) return NULL;
-    item->left = first;
-    list->first = item;
-    return list;
+static struct node *condition_of(struct builder *b);
+
+static bool ends_tuple(const struct builder *b) {
+    return b->word->kind == WORD_BLOCK_CLOSE || b->word->kind == WORD_OUTPUT_CLOSE ||
+           builder_is_operator(b, ")") || builder_is_operator(b, "=") ||
+           builder_is_name(b, "recursive") || builder_is_name(b, "if");
 }
 
-static struct node *primary(struct builder *b) {
+struct node *builder_tuple(struct builder *b, bool conditional) {
+    struct node *(*const part)(struct builder *) = conditional ? builder_expression : condition_of;
+    struct node *first = part(b);
+    if (!first || !builder_is_operator(b, ",")) return first;
+    struct node *tuple = builder_make(b, NODE_TUPLE), *item = builder_make(b, NODE_ARGUMENT);
+    if (!tuple || !item) return NULL;
+    item->left = first;
+    tuple->first = item;
+    while (builder_take(b, WORD_OPERATOR, ",") && !ends_tuple(b)) {
+        item->next = builder_make(b, NODE_ARGUMENT);
+        item = item->next;
+        if (!item || !(item->left = part(b))) return NULL;
+    }
+    return tuple;
+}
+
+// ( a ), or a tuple ( a, b ).
+static struct node *parenthesis(struct builder *b) {
+    b->word++;
+    if (builder_take(b, WORD_OPERATOR, ")")) return builder_make(b, NODE_TUPLE);
+    struct node *inside = builder_tuple(b, true);
+    return inside && builder_expect(b, ")") ? inside : NULL;
+}
+
+static void note_use(struct builder *b, const char *name) {
+    for (struct node *macro = b->macro; macro; macro = macro->third) {
+        macro->takes_more |= !strcmp(name, "varargs");
+        macro->takes_named |= !strcmp(name, "kwargs");
+        macro->takes_caller |= !strcmp(name, "caller");
+    }
+}
+
+static struct node *name_or_constant(struct builder *b) {
     static const struct {
         const char *name;
         enum value_kind kind;
@@ -181,13 +204,9 @@ static struct node *primary(struct builder *b) {
     } constants[] = {{"true", VALUE_BOOLEAN, true}, {"True", VALUE_BOOLEAN, true},
         {"false", VALUE_BOOLEAN, false}, {"False", VALUE_BOOLEAN, false},
         {"none", VALUE_NONE, false}, {"None", VALUE_NONE, false}};
-    if (b->word->kind == WORD_STRING) return string_literal(b);
-    if (b->word->kind == WORD_NUMBER) return number_literal(b);
-    if (builder_is_operator(b, "[")) return list_literal(b);
-    if (builder_is_operator(b, "{")) return map_literal(b);
-    if (builder_is_operator(b, "(")) return parenthesis(b);
     struct node *node = builder_make(b, NODE_NAME);
     if (!node || !(node->name = builder_take_name(b))) return NULL;
+    note_use(b, node->name);
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!strcmp(node->name, constants[i].name)) {
             node->kind = NODE_LITERAL;
@@ -195,6 +214,15 @@ static struct node *primary(struct builder *b) {
                                                                : value_none();
         }
     return node;
+}
+
+static struct node *primary(struct builder *b) {
+    if (b->word->kind == WORD_STRING) return string_literal(b);
+    if (b->word->kind == WORD_NUMBER) return number_literal(b);
+    if (builder_is_operator(b, "[")) return list_literal(b);
+    if (builder_is_operator(b, "{")) return map_literal(b);
+    if (builder_is_operator(b, "(")) return parenthesis(b);
+    return name_or_constant(b);
 }
 
 static struct node *subscript_part(struct builder *b) {
@@ -221,18 +249,61 @@ static struct node *subscript(struct builder *b, struct node *left) {
     return node->third && builder_expect(b, "]") ? node : NULL;
 }
 
-static struct node *filter(struct builder *b, struct node *left) {
-    struct node *node = builder_make(b, NODE_FILTER);
+static struct node *attribute(struct builder *b, struct node *left) {
+    struct node *node = builder_make(b, NODE_ATTRIBUTE);
     b->word++;
-    if (!node || !(node->name = builder_take_name(b))) return NULL;
+    if (node && b->word->kind == WORD_NUMBER) { // Jinja's other spelling of [0]
+        node->kind = NODE_INDEX;
+        node->right = number_literal(b);
+    } else if (node) {
+        node->name = builder_take_name(b);
+    }
+    if (!node || (!node->right && !node->name)) return NULL;
     node->left = left;
-    if (builder_take(b, WORD_OPERATOR, "(") && !arguments(b, ")", true, &node->first)) return NULL;
     return node;
 }
 
+static struct node *call(struct builder *b, struct node *left) {
+    struct node *node = builder_make(b, NODE_CALL);
+    b->word++;
+    if (!node || !builder_arguments(b, &node->first)) return NULL;
+    node->left = left;
+    return node;
+}
+
+// .name, [index] and (arguments) behind a value.
+static struct node *postfix(struct builder *b, struct node *left) {
+    while (left)
+        if (builder_is_operator(b, "."))
+            left = attribute(b, left);
+        else if (builder_is_operator(b, "["))
+            left = subscript(b, left);
+        else if (builder_is_operator(b, "("))
+            left = call(b, left);
+        else
+            break;
+    return left;
+}
+
+static struct node *filter(struct builder *b, struct node *left) {
+    struct node *node = builder_make(b, NODE_FILTER);
+    if (!node || !(node->name = builder_take_name(b))) return NULL;
+    node->left = left;
+    if (builder_take(b, WORD_OPERATOR, "(") && !builder_arguments(b, &node->first)) return NULL;
+    return node;
+}
+
+struct node *builder_filters(struct builder *b, struct node *left) {
+    do
+        left = filter(b, left);
+    while (left && builder_take(b, WORD_OPERATOR, "|"));
+    return left;
+}
+
 static bool begins_argument(const struct builder *b) {
-    static const char *const others[] = {"and", "or", "not", "if", "else", "is", "in"};
-    if (b->word->kind == WORD_STRING || b->word->kind == WORD_NUMBER || builder_is_operator(b, "["))
+    static const char *const others[] = {"and", "or", "not", "if", "else", "is", "in", "recursive"};
+    if (b->word->kind == WORD_STRING || b->word->kind == WORD_NUMBER ||
+        builder_is_operator(b, "[") || builder_is_operator(b, "{"))
         return true;
     if (b->word->kind != WORD_NAME) return false;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -248,46 +319,26 @@ static struct node *test(struct builder *b, struct node *left) {
     if (!node || !(node->name = builder_take_name(b))) return NULL;
     node->left = left;
     if (builder_take(b, WORD_OPERATOR, "(")) {
-        if (!arguments(b, ")", true, &node->first)) return NULL;
+        if (!builder_arguments(b, &node->first)) return NULL;
     } else if (begins_argument(b)) { // "x is divisibleby 3"
         node->first = builder_make(b, NODE_ARGUMENT);
-        if (!node->first || !(node->first->left = primary(b))) return NULL;
+        if (!node->first || !(node->first->left = postfix(b, primary(b)))) return NULL;
     }
     if (negated) negated->left = node;
     return negated ? negated : node;
 }
 
-static struct node *postfix(struct builder *b) {
-    struct node *left = primary(b);
-    while (left) {
-        if (builder_is_operator(b, ".")) {
-            struct node *node = builder_make(b, NODE_ATTRIBUTE);
-            b->word++;
-            if (node && b->word->kind == WORD_NUMBER) { // Jinja's other spelling of [0]
-                node->kind = NODE_INDEX;
-                node->right = number_literal(b);
-            } else if (node) {
-                node->name = builder_take_name(b);
-            }
-            if (!node || (!node->right && !node->name)) return NULL;
-            node->left = left;
-            left = node;
-        } else if (builder_is_operator(b, "[")) {
-            left = subscript(b, left);
-        } else if (builder_is_operator(b, "(")) {
-            struct node *node = builder_make(b, NODE_CALL);
-            b->word++;
-            if (!node || !arguments(b, ")", true, &node->first)) return NULL;
-            node->left = left;
-            left = node;
-        } else if (builder_is_operator(b, "|")) {
+// Filters and tests, and calls of what they give.
+static struct node *filters_and_tests(struct builder *b, struct node *left) {
+    while (left)
+        if (builder_take(b, WORD_OPERATOR, "|"))
             left = filter(b, left);
-        } else if (builder_is_name(b, "is")) {
+        else if (builder_is_name(b, "is"))
             left = test(b, left);
-        } else {
+        else if (builder_is_operator(b, "("))
+            left = call(b, left);
+        else
             break;
-        }
-    }
     return left;
 }
 
@@ -296,11 +347,12 @@ struct operator_row {
     enum operation operation;
 };
 
-static struct node *binary(struct builder *b, struct node *left, enum operation operation,
-    struct node *(*operand)(struct builder *)) {
-    struct node *node = builder_make(b, NODE_BINARY);
-    if (!node || !(node->right = operand(b))) return NULL;
+static struct node *binary(
+    struct builder *b, struct node *left, enum operation operation, struct node *right) {
+    struct node *node = right ? builder_make(b, NODE_BINARY) : NULL;
+    if (!node) return NULL;
     node->left = left;
+    node->right = right;
     node->operation = operation;
     return node;
 }
@@ -314,38 +366,44 @@ static struct node *level(struct builder *b, struct node *(*operand)(struct buil
             continue;
         }
         b->word++;
-        left = binary(b, left, rows[i].operation, operand);
+        left = binary(b, left, rows[i].operation, operand(b));
         i = 0;
     }
     return left;
 }
 
-static struct node *power(struct builder *b) {
-    static const struct operator_row rows[] = {{"**", OP_POWER}};
-    return level(b, postfix, rows, 1);
-}
-
-static struct node *unary(struct builder *b) {
-    if (builder_is_operator(b, "+")) {
-        b->word++;
-        return unary(b);
-    }
-    if (!builder_is_operator(b, "-")) return power(b);
-    struct node *node = builder_make(b, NODE_NEGATIVE);
-    b->word++;
+static struct node *nested(struct builder *b, struct node *(*part)(struct builder *)) {
     if (b->depth++ > BUILDER_MAX_DEPTH) {
         builder_fault(b, "an expression that is nested too deep");
         return NULL;
     }
-    bool ok = node && (node->left = unary(b));
+    struct node *node = part(b);
     b->depth--;
-    return ok ? node : NULL;
+    return node;
+}
+
+// A sign binds looser than . [ ] ( ) and tighter than filters, which only the outermost takes.
+static struct node *signed_value(struct builder *b) {
+    bool minus = builder_is_operator(b, "-");
+    if (!minus && !builder_is_operator(b, "+")) return postfix(b, primary(b));
+    struct node *node = builder_make(b, minus ? NODE_NEGATIVE : NODE_POSITIVE);
+    b->word++;
+    return node && (node->left = nested(b, signed_value)) ? postfix(b, node) : NULL;
+}
+
+static struct node *unary(struct builder *b) {
+    return filters_and_tests(b, signed_value(b));
+}
+
+static struct node *power(struct builder *b) {
+    static const struct operator_row rows[] = {{"**", OP_POWER}};
+    return level(b, unary, rows, 1);
 }
 
 static struct node *product(struct builder *b) {
     static const struct operator_row rows[] = {
         {"*", OP_MULTIPLY}, {"/", OP_DIVIDE}, {"//", OP_FLOOR_DIVIDE}, {"%", OP_REMAINDER}};
-    return level(b, unary, rows, 4);
+    return level(b, power, rows, 4);
 }
 
 static struct node *concatenation(struct builder *b) {
@@ -358,31 +416,48 @@ static struct node *sum(struct builder *b) {
     return level(b, concatenation, rows, 2);
 }
 
-static struct node *comparison(struct builder *b) {
+// Goes behind a sign of comparison, if there is one.
+static bool take_comparison(struct builder *b, enum operation *operation) {
     static const struct operator_row rows[] = {{"==", OP_EQUAL}, {"!=", OP_NOT_EQUAL},
         {"<", OP_LESS}, {"<=", OP_LESS_EQUAL}, {">", OP_GREATER}, {">=", OP_GREATER_EQUAL}};
-    struct node *left = level(b, sum, rows, 6);
-    while (left) {
-        bool negated = builder_is_name(b, "not") && b->word[1].kind == WORD_NAME &&
-                       b->word[1].length == 2 && !memcmp(b->word[1].text, "in", 2);
-        if (!negated && !builder_is_name(b, "in")) break;
-        b->word += negated ? 2 : 1;
-        left = binary(b, left, negated ? OP_NOT_IN : OP_IN, sum);
+    struct builder next = *b;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (builder_take(b, WORD_OPERATOR, rows[i].text)) {
+            *operation = rows[i].operation;
+            return true;
+        }
+    bool negated = builder_take(&next, WORD_NAME, "not");
+    if (!builder_take(&next, WORD_NAME, "in")) return false;
+    *operation = negated ? OP_NOT_IN : OP_IN;
+    b->word = next.word;
+    return true;
+}
+
+static struct node *both(struct builder *b, struct node *left, struct node *right) {
+    struct node *node = right ? builder_make(b, NODE_AND) : NULL;
+    if (!node) return NULL;
+    node->left = left;
+    node->right = right;
+    return node;
+}
+
+// a < b < c is a < b and b < c.
+static struct node *comparison(struct builder *b) {
+    struct node *left = sum(b), *whole = left;
+    enum operation operation;
+    for (bool chained = false; whole && take_comparison(b, &operation); chained = true) {
+        struct node *right = sum(b), *one = right ? binary(b, left, operation, right) : NULL;
+        whole = chained ? both(b, whole, one) : one;
+        left = right;
     }
-    return left;
+    return whole;
 }
 
 static struct node *negation(struct builder *b) {
     if (!builder_is_name(b, "not")) return comparison(b);
     struct node *node = builder_make(b, NODE_NOT);
     b->word++;
-    if (b->depth++ > BUILDER_MAX_DEPTH) {
-        builder_fault(b, "an expression that is nested too deep");
-        return NULL;
-    }
-    bool ok = node && (node->left = negation(b));
-    b->depth--;
-    return ok ? node : NULL;
+    return node && (node->left = nested(b, negation)) ? node : NULL;
 }
 
 static struct node *logic(struct builder *b, const char *name, enum node_kind kind,
@@ -401,28 +476,24 @@ static struct node *conjunction(struct builder *b) {
     return logic(b, "and", NODE_AND, negation);
 }
 
-struct node *builder_disjunction(struct builder *b) {
+// Without an "if … else" of its own.
+static struct node *condition_of(struct builder *b) {
     return logic(b, "or", NODE_OR, conjunction);
 }
 
 static struct node *conditional(struct builder *b) {
-    struct node *left = builder_disjunction(b);
+    struct node *left = condition_of(b);
     while (left && builder_take(b, WORD_NAME, "if")) {
         struct node *node = builder_make(b, NODE_CONDITIONAL);
-        if (!node || !(node->condition = builder_disjunction(b))) return NULL;
+        if (!node || !(node->condition = condition_of(b))) return NULL;
         node->left = left;
-        if (builder_take(b, WORD_NAME, "else") && !(node->right = conditional(b))) return NULL;
+        if (builder_take(b, WORD_NAME, "else") && !(node->right = nested(b, conditional)))
+            return NULL;
         left = node;
     }
     return left;
 }
 
 struct node *builder_expression(struct builder *b) {
-    if (b->depth++ > BUILDER_MAX_DEPTH) {
-        builder_fault(b, "an expression that is nested too deep");
-        return NULL;
-    }
-    struct node *node = conditional(b);
-    b->depth--;
-    return node;
+    return nested(b, conditional);
 }

@@ -1,83 +1,31 @@
-// Tests ("x is defined") and functions (raise_exception, namespace, …), each a row of a table, and
-// what they share with filters.
+// Functions that templates know by name (raise_exception, namespace, …), and those of loops.
 #include "model/template/template_run.h"
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-const struct value *argument(const struct arguments *arguments, size_t index, const char *name) {
-    if (index < arguments->count) return &arguments->values[index];
-    for (size_t i = 0; name && i < arguments->named; i++)
-        if (!strcmp(arguments->names[arguments->count + i], name))
-            return &arguments->values[arguments->count + i];
-    return NULL;
-}
+enum { MAX_RANGE = 100000 };
 
-bool run_need(struct run *run, const struct value *value, enum value_kind kind, const char *what) {
-    if (value && value->kind == kind) return true;
-    return run_fault(run, "%s cannot take %s", what, value ? value_kind_name(value) : "nothing");
-}
+#define CALLABLE(name)                                                                             \
+    static bool name(struct run *run, const struct value *value,                                   \
+        const struct arguments *arguments, struct value *result)
 
-// ---- tests ----
-
-static bool contains(struct run *run, const struct value *inside, const struct value *value) {
-    struct value items;
-    if (inside->kind == VALUE_UNDEFINED || !run_items(run, inside, &items)) return false;
-    for (size_t i = 0; i < items.list->count; i++)
-        if (value_equal(&items.list->items[i], value)) return true;
-    return false;
-}
-
-bool template_test(struct run *run, const char *name, const struct value *value,
-    const struct arguments *arguments, bool *result) {
-    const struct value *operand = argument(arguments, 0, NULL);
-    enum value_kind kind = value->kind;
-    int64_t integer = kind == VALUE_INTEGER ? value->integer : 0;
-    bool number = kind == VALUE_INTEGER || kind == VALUE_REAL;
-    bool sequence = kind == VALUE_LIST || kind == VALUE_STRING || kind == VALUE_MAP;
-    const struct {
-        const char *name;
-        bool answer;
-    } rows[] = {{"defined", kind != VALUE_UNDEFINED}, {"undefined", kind == VALUE_UNDEFINED},
-        {"none", kind == VALUE_NONE}, {"string", kind == VALUE_STRING},
-        {"mapping", kind == VALUE_MAP}, {"iterable", sequence || kind == VALUE_UNDEFINED},
-        {"sequence", sequence}, {"number", number || kind == VALUE_BOOLEAN},
-        {"integer", kind == VALUE_INTEGER}, {"float", kind == VALUE_REAL},
-        {"boolean", kind == VALUE_BOOLEAN}, {"true", kind == VALUE_BOOLEAN && value->boolean},
-        {"false", kind == VALUE_BOOLEAN && !value->boolean},
-        {"callable", kind == VALUE_MACRO || kind == VALUE_FUNCTION}, {"odd", integer % 2 != 0},
-        {"even", kind == VALUE_INTEGER && integer % 2 == 0},
-        {"equalto", operand && value_equal(value, operand)},
-        {"eq", operand && value_equal(value, operand)},
-        {"ne", operand && !value_equal(value, operand)},
-        {"in", operand && contains(run, operand, value)},
-        {"divisibleby", operand && operand->kind == VALUE_INTEGER && operand->integer &&
-                            operand->integer != -1 && integer % operand->integer == 0}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (!strcmp(rows[i].name, name)) {
-            *result = rows[i].answer;
-            return true;
-        }
-    return run_fault(run, "the test \"%s\" is not one that this program has", name);
-}
-
-// ---- functions ----
-
-static bool call_raise(struct run *run, const struct arguments *arguments, struct value *result) {
-    const struct value *message = argument(arguments, 0, "message");
-    struct value text = value_text("no reason given");
+CALLABLE(call_raise) {
+    struct value text;
+    (void)value;
     (void)result;
-    if (message && !run_text(run, message, &text)) return false;
+    if (!run_text(run, arguments->given[0], &text)) return false;
     return error_set(run->error, ERROR_INVALID, "the model's chat template refuses this chat: %.*s",
         (int)(text.string.length < 500 ? text.string.length : 500), text.string.bytes);
 }
 
-static bool call_strftime_now(
-    struct run *run, const struct arguments *arguments, struct value *result) {
-    const struct value *format = argument(arguments, 0, "format");
-    char pattern[64] = "", text[128];
+CALLABLE(call_strftime_now) {
+    const struct value *format = arguments->given[0];
+    char pattern[64] = "", text[256];
     time_t seconds = (time_t)run->now;
     struct tm parts;
     struct text_builder built = {0};
+    (void)value;
     if (!run_need(run, format, VALUE_STRING, "strftime_now")) return false;
     if (format->string.length >= sizeof pattern)
         return run_fault(run, "a pattern for the date that is too long");
@@ -89,54 +37,110 @@ static bool call_strftime_now(
     return true;
 }
 
-static bool call_namespace(
-    struct run *run, const struct arguments *arguments, struct value *result) {
+// ---- mappings ----
+
+static bool add_pairs(struct run *run, const struct value *from, struct value_map *map) {
+    struct value items, both;
+    bool is_map = from->kind == VALUE_MAP && !from->map->namespace;
+    if (!run_items(run, from, &items)) return false;
+    for (size_t i = 0; i < items.list->count; i++) {
+        struct value key = items.list->items[i], value;
+        if (is_map) {
+            value = from->map->values[i];
+        } else {
+            if (!run_items(run, &items.list->items[i], &both)) return false;
+            if (both.list->count != 2) return run_fault(run, "dict of what is no pairs");
+            key = both.list->items[0];
+            value = both.list->items[1];
+        }
+        if (!value_set(&run->arena, map, &key, &value, run->error)) return false;
+    }
+    return true;
+}
+
+static bool make_map(
+    struct run *run, const struct arguments *arguments, bool namespace, struct value *result) {
     if (!value_new_map(&run->arena, result, run->error)) return false;
-    result->map->writable = true;
+    result->map->namespace = namespace;
+    if (arguments->count > 1) return run_fault(run, "dict with more than one mapping");
+    if (arguments->count && !add_pairs(run, &arguments->values[0], result->map)) return false;
     for (size_t i = arguments->count; i < arguments->count + arguments->named; i++) {
         struct value name = value_text(arguments->names[i]);
+        if (namespace && *arguments->names[i] == '_')
+            return run_fault(run, "a namespace() holds no name that begins with _");
         if (!value_set(&run->arena, result->map, &name, &arguments->values[i], run->error))
             return false;
     }
     return true;
 }
 
-static bool call_range(struct run *run, const struct arguments *arguments, struct value *result) {
-    const struct value *first = argument(arguments, 0, NULL),
-                       *second = argument(arguments, 1, NULL),
-                       *third = argument(arguments, 2, NULL);
-    if (!run_need(run, first, VALUE_INTEGER, "range") ||
-        (second && !run_need(run, second, VALUE_INTEGER, "range")) ||
-        (third && !run_need(run, third, VALUE_INTEGER, "range")) ||
-        !value_new_list(&run->arena, result, run->error))
-        return false;
-    int64_t from = second ? first->integer : 0, to = second ? second->integer : first->integer;
-    int64_t step = third ? third->integer : 1;
-    if (!step || from > 1000000 || from < -1000000 || to > 1000000 || to < -1000000 ||
-        step > 1000000 || step < -1000000)
-        return run_fault(run, "a range that is out of bounds");
-    for (; step > 0 ? from < to : from > to; from += step) {
-        struct value item = value_integer(from);
-        if (!value_append(&run->arena, result->list, &item, run->error)) return false;
-    }
-    return true;
+CALLABLE(call_namespace) {
+    (void)value;
+    return make_map(run, arguments, true, result);
 }
 
-static const struct {
-    const char *name;
-    bool (*call)(struct run *run, const struct arguments *arguments, struct value *result);
-} functions[] = {{"raise_exception", call_raise}, {"strftime_now", call_strftime_now},
-    {"namespace", call_namespace}, {"range", call_range}};
+CALLABLE(call_dict) {
+    (void)value;
+    return make_map(run, arguments, false, result);
+}
 
-struct value template_function(const struct run *run, const char *name) {
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        if (!strcmp(functions[i].name, name) &&
-            (functions[i].call != call_strftime_now || run->now))
-            return (struct value){.kind = VALUE_FUNCTION, .function = (int)i};
-    return (struct value){.kind = VALUE_UNDEFINED};
+CALLABLE(call_range) {
+    const struct value *const *given = arguments->given;
+    int64_t first, second, step;
+    (void)value;
+    if (!run_need(run, given[0], VALUE_INTEGER, "range") ||
+        !run_integer(run, given[0], 0, &first, "range") ||
+        !run_integer(run, given[1], 0, &second, "range") ||
+        !run_integer(run, given[2], 1, &step, "range") ||
+        !value_new_list(&run->arena, LIST_VIEW, result, run->error))
+        return false;
+    int64_t from = given[1] ? first : 0, to = given[1] ? second : first;
+    if (!step) return run_fault(run, "a range with a step of 0");
+    for (int64_t at = from; step > 0 ? at < to : at > to;) {
+        struct value item = value_integer(at);
+        if (result->list->count == MAX_RANGE)
+            return run_fault(run, "a range of more than %d numbers", MAX_RANGE);
+        if (!value_append(&run->arena, result->list, &item, run->error)) return false;
+        if (__builtin_add_overflow(at, step, &at)) break;
+    }
+    return arena_work(&run->arena, result->list->count / 4, run->error);
+}
+
+static const struct template_row functions[] = {{"raise_exception", call_raise, "message", 1},
+    {"strftime_now", call_strftime_now, "format", 1}, {"namespace", call_namespace, NULL},
+    {"dict", call_dict, NULL}, {"range", call_range, "start stop step", 1}, {0}};
+
+struct value template_function(const char *name) {
+    const struct template_row *row = template_find(functions, name);
+    if (!row) return (struct value){.kind = VALUE_UNDEFINED};
+    return (struct value){.kind = VALUE_FUNCTION, .function = (int)(row - functions)};
 }
 
 bool template_call_function(
-    struct run *run, int function, const struct arguments *arguments, struct value *result) {
-    return functions[function].call(run, arguments, result);
+    struct run *run, int function, struct arguments *arguments, struct value *result) {
+    struct value none = value_none();
+    return template_call_row(run, &functions[function], &none, arguments, result);
 }
+
+// ---- of loops ----
+
+CALLABLE(call_cycle) {
+    if (!arguments->count) return run_fault(run, "cycle of nothing");
+    *result = arguments->values[value->loop->index % arguments->count];
+    return true;
+}
+
+CALLABLE(call_changed) {
+    struct value now;
+    bool same = false;
+    if (!value_new_list(&run->arena, LIST_TUPLE, &now, run->error)) return false;
+    for (size_t i = 0; i < arguments->count; i++)
+        if (!value_append(&run->arena, now.list, &arguments->values[i], run->error)) return false;
+    if (!run_equal(run, &value->loop->changed, &now, &same)) return false;
+    value->loop->changed = now;
+    *result = value_boolean(!same);
+    return true;
+}
+
+const struct template_row template_loop_methods[] = {
+    {"cycle", call_cycle, NULL}, {"changed", call_changed, NULL}, {0}};

@@ -1,12 +1,13 @@
-// Running a template's tree.
+// A template as a whole, and the values of its expressions.
 #include "model/template/template_run.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "model/chat_template.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_STEPS = 20000000, MAX_DEPTH = 400, MAX_MEMORY = 512 << 20, MAX_SOURCE = 1 << 20 };
+enum { MAX_STEPS = 30000000, MAX_DEPTH = 1000, MAX_MEMORY = 512 << 20, MAX_SOURCE = 1 << 20 };
 
 struct chat_template {
     struct arena arena;
@@ -26,8 +27,13 @@ bool run_fault(struct run *run, const char *format, ...) {
 
 // ---- names ----
 
-static bool bind(
-    struct run *run, struct frame *frame, const char *name, const struct value *value) {
+struct frame *run_new_frame(struct run *run, struct frame *parent) {
+    struct frame *frame = arena_take(&run->arena, sizeof *frame, run->error);
+    if (frame) frame->parent = parent;
+    return frame;
+}
+
+bool run_bind(struct run *run, struct frame *frame, const char *name, const struct value *value) {
     struct binding *binding = frame->bindings;
     while (binding && strcmp(binding->name, name))
         binding = binding->next;
@@ -42,72 +48,20 @@ static bool bind(
     return true;
 }
 
-static struct value look_up(const struct run *run, const char *name) {
+static bool look_up(struct run *run, const char *name, struct value *result) {
+    uint64_t looked_at = 0;
     for (const struct frame *frame = run->frame; frame; frame = frame->parent)
-        for (const struct binding *binding = frame->bindings; binding; binding = binding->next)
-            if (!strcmp(binding->name, name)) return binding->value;
-    return template_function(run, name);
+        for (const struct binding *binding = frame->bindings; binding; binding = binding->next) {
+            looked_at++;
+            if (strcmp(binding->name, name)) continue;
+            *result = binding->value;
+            return arena_work(&run->arena, looked_at / 16, run->error);
+        }
+    *result = template_function(name);
+    return arena_work(&run->arena, looked_at / 16, run->error);
 }
 
-// ---- helpers ----
-
-struct value value_slice_text(const struct value *string, size_t from, size_t to) {
-    struct value slice = *string;
-    slice.string.bytes += from;
-    if (slice.string.from_data) slice.string.from_data += from;
-    slice.string.length = to - from;
-    return slice;
-}
-
-bool run_text(struct run *run, const struct value *value, struct value *text) {
-    struct text_builder built = {0};
-    if (value->kind == VALUE_STRING) {
-        *text = *value;
-        return true;
-    }
-    if (!value_write(&run->arena, value, &built, run->error)) return false;
-    *text = text_value(&built);
-    return true;
-}
-
-static bool characters(struct run *run, const struct value *value, struct value *list) {
-    size_t from = 0;
-    for (size_t at = 1; at <= value->string.length; at++) {
-        bool inside = at < value->string.length && (value->string.bytes[at] & 0xc0) == 0x80;
-        struct value one = value_slice_text(value, from, at);
-        if (inside) continue;
-        if (!value_append(&run->arena, list->list, &one, run->error)) return false;
-        from = at;
-    }
-    return true;
-}
-
-bool run_items(struct run *run, const struct value *value, struct value *list) {
-    if (value->kind == VALUE_LIST) {
-        *list = *value;
-        return true;
-    }
-    if (!value_new_list(&run->arena, list, run->error)) return false;
-    if (value->kind == VALUE_STRING) return characters(run, value, list);
-    if (value->kind == VALUE_MAP) {
-        for (size_t i = 0; i < value->map->count; i++)
-            if (!value_append(&run->arena, list->list, &value->map->keys[i], run->error))
-                return false;
-        return true;
-    }
-    return value->kind == VALUE_UNDEFINED ||
-           run_fault(run, "%s has no items", value_kind_name(value));
-}
-
-struct value run_member(const struct value *value, const char *name) {
-    const struct value *found = value->kind == VALUE_MAP ? value_get_text(value->map, name) : NULL;
-    return found ? *found : (struct value){.kind = VALUE_UNDEFINED};
-}
-
-// ---- expressions ----
-
-static bool evaluate(struct run *run, const struct node *node, struct value *result);
-static bool execute(struct run *run, const struct node *list);
+// ---- calls ----
 
 static bool gather(struct run *run, const struct node *list, struct arguments *arguments) {
     memset(arguments, 0, sizeof *arguments);
@@ -117,7 +71,7 @@ static bool gather(struct run *run, const struct node *list, struct arguments *a
             return run_fault(run, "a call with more than %d arguments", MAX_ARGUMENTS);
         if (!list->name && arguments->named)
             return run_fault(run, "an argument without a name behind one with a name");
-        if (!evaluate(run, list->left, &arguments->values[at])) return false;
+        if (!run_evaluate(run, list->left, &arguments->values[at])) return false;
         arguments->names[at] = list->name;
         arguments->count += list->name == NULL;
         arguments->named += list->name != NULL;
@@ -125,145 +79,150 @@ static bool gather(struct run *run, const struct node *list, struct arguments *a
     return true;
 }
 
-// Runs statements with their own output, which becomes a string.
-static bool capture(struct run *run, const struct node *body, struct value *result) {
-    struct text_builder outer = run->output;
-    run->output = (struct text_builder){0};
-    bool ok = execute(run, body);
-    *result = text_value(&run->output);
-    run->output = outer;
-    return ok;
+static const struct value *take_named(const struct arguments *arguments, const char *name) {
+    for (size_t i = arguments->count; i < arguments->count + arguments->named; i++)
+        if (!strcmp(arguments->names[i], name)) return &arguments->values[i];
+    return NULL;
 }
 
-static bool call_macro(struct run *run, const struct node *macro, const struct arguments *arguments,
-    struct value *result) {
-    struct frame frame = {NULL, run->outermost}, *caller = run->frame;
+static bool bind_parameters(struct run *run, const struct node *macro, struct frame *frame,
+    const struct arguments *arguments) {
     size_t index = 0;
     for (const struct node *p = macro->first; p; p = p->next, index++) {
-        const struct value *given = argument(arguments, index, p->name);
-        struct value value = {0};
-        if (given)
-            value = *given;
-        else if (p->left && !evaluate(run, p->left, &value))
-            return false;
-        if (!bind(run, &frame, p->name, &value)) return false;
+        const struct value *given =
+            index < arguments->count ? &arguments->values[index] : take_named(arguments, p->name);
+        struct value value = given ? *given : (struct value){0};
+        if (!given && p->left && !run_evaluate(run, p->left, &value)) return false;
+        if (!run_bind(run, frame, p->name, &value)) return false;
     }
-    run->frame = &frame;
-    bool ok = capture(run, macro->body, result);
+    return true;
+}
+
+static bool is_parameter(const struct node *macro, const char *name) {
+    for (const struct node *p = macro->first; p; p = p->next)
+        if (!strcmp(p->name, name)) return true;
+    return macro->takes_caller && !strcmp(name, "caller");
+}
+
+// What goes to no parameter: varargs, kwargs and caller, where the macro names them.
+static bool bind_others(struct run *run, const struct node *macro, struct frame *frame,
+    const struct arguments *arguments) {
+    struct value more, named, none = {0};
+    size_t count = 0, all = arguments->count + arguments->named;
+    if (!value_new_list(&run->arena, LIST_TUPLE, &more, run->error) ||
+        !value_new_map(&run->arena, &named, run->error))
+        return false;
+    for (const struct node *p = macro->first; p; p = p->next)
+        count++;
+    for (size_t i = 0; i < all; i++) {
+        const char *name = arguments->names[i];
+        if (name ? is_parameter(macro, name) : i < count) continue;
+        if (!(name ? macro->takes_named : macro->takes_more))
+            return run_fault(run, "the macro \"%s\" takes no %s%s", macro->name,
+                name ? "argument called " : "so many arguments", name ? name : "");
+        struct value key = value_text(name ? name : "");
+        if (!(name ? value_set(&run->arena, named.map, &key, &arguments->values[i], run->error)
+                   : value_append(&run->arena, more.list, &arguments->values[i], run->error)))
+            return false;
+    }
+    const struct value *caller = take_named(arguments, "caller");
+    return (!macro->takes_more || run_bind(run, frame, "varargs", &more)) &&
+           (!macro->takes_named || run_bind(run, frame, "kwargs", &named)) &&
+           (!macro->takes_caller || run_bind(run, frame, "caller", caller ? caller : &none));
+}
+
+static bool call_macro(struct run *run, const struct closure *closure,
+    const struct arguments *arguments, struct value *result) {
+    struct frame *caller = run->frame, *frame = run_new_frame(run, closure->frame);
+    if (!frame) return false;
+    run->frame = frame;
+    bool ok = bind_parameters(run, closure->node, frame, arguments) &&
+              bind_others(run, closure->node, frame, arguments) &&
+              run_capture(run, closure->node->body, result);
     run->frame = caller;
     return ok;
 }
 
+static bool call_loop(struct run *run, const struct loop_state *loop,
+    const struct arguments *arguments, struct value *result) {
+    if (arguments->count != 1) return run_fault(run, "loop() takes what to go over");
+    return run_loop_again(run, loop, &arguments->values[0], result);
+}
+
+static bool call_value(struct run *run, const struct value *callee, const struct node *target,
+    struct arguments *arguments, struct value *result) {
+    switch (callee->kind) {
+    case VALUE_MACRO:
+        return call_macro(run, callee->closure, arguments, result);
+    case VALUE_FUNCTION:
+        return template_call_function(run, callee->function, arguments, result);
+    case VALUE_METHOD:
+        return template_call_row(run,
+            template_method_row(&callee->method->owner, callee->method->name),
+            &callee->method->owner, arguments, result);
+    case VALUE_LOOP:
+        return call_loop(run, callee->loop, arguments, result);
+    default:
+        break;
+    }
+    bool named = target->kind == NODE_NAME || target->kind == NODE_ATTRIBUTE;
+    return run_fault(run, "%s%s%s is not a function that this program has", named ? "\"" : "",
+        named ? target->name : "this", named ? "\"" : "");
+}
+
 static bool call(struct run *run, const struct node *node, struct value *result) {
     struct arguments arguments;
-    struct value callee = {0};
+    struct value owner, callee;
     const struct node *target = node->left;
-    if (!gather(run, node->first, &arguments)) return false;
-    if (target->kind == NODE_ATTRIBUTE) {
-        struct value owner;
-        if (!evaluate(run, target->left, &owner)) return false;
-        callee = run_member(&owner, target->name);
-        if (callee.kind != VALUE_MACRO)
-            return template_method(run, target->name, &owner, &arguments, result);
-    } else if (!evaluate(run, target, &callee)) {
+    if (target->kind != NODE_ATTRIBUTE)
+        return run_evaluate(run, target, &callee) && gather(run, node->first, &arguments) &&
+               call_value(run, &callee, target, &arguments, result);
+    if (!run_evaluate(run, target->left, &owner)) return false;
+    // Without a value for the method in between.
+    const struct template_row *row = template_method_row(&owner, target->name);
+    if (row)
+        return gather(run, node->first, &arguments) &&
+               template_call_row(run, row, &owner, &arguments, result);
+    if (!run_attribute(run, &owner, target->name, &callee)) return false;
+    if (callee.kind == VALUE_UNDEFINED)
+        return run_fault(
+            run, "%s has no method \"%s\" here", value_kind_name(&owner), target->name);
+    return gather(run, node->first, &arguments) &&
+           call_value(run, &callee, target, &arguments, result);
+}
+
+static bool call_block(struct run *run, const struct node *node) {
+    struct arguments arguments;
+    struct value callee, result;
+    struct closure *closure = arena_take(&run->arena, sizeof *closure, run->error);
+    const struct node *call_node = node->left;
+    if (!closure || !run_evaluate(run, call_node->left, &callee) ||
+        !gather(run, call_node->first, &arguments))
         return false;
-    }
-    if (callee.kind == VALUE_MACRO) return call_macro(run, callee.macro, &arguments, result);
-    if (callee.kind == VALUE_FUNCTION)
-        return template_call_function(run, callee.function, &arguments, result);
-    return run_fault(run, "%s%s%s is not a function that this program has",
-        target->kind == NODE_NAME ? "\"" : "", target->kind == NODE_NAME ? target->name : "this",
-        target->kind == NODE_NAME ? "\"" : "");
+    size_t at = arguments.count + arguments.named;
+    if (at == MAX_ARGUMENTS)
+        return run_fault(run, "a call with more than %d arguments", MAX_ARGUMENTS);
+    *closure = (struct closure){node->right, run->frame};
+    arguments.names[at] = "caller";
+    arguments.values[at] = (struct value){.kind = VALUE_MACRO, .closure = closure};
+    arguments.named++;
+    return call_value(run, &callee, call_node->left, &arguments, &result) &&
+           value_write(&run->arena, &result, &run->output, run->error);
 }
 
-static bool attribute(struct run *run, const struct node *node, struct value *result) {
-    struct value owner;
-    if (!evaluate(run, node->left, &owner)) return false;
-    if (owner.kind == VALUE_UNDEFINED)
-        return run_fault(run, "\".%s\" of something that is not there", node->name);
-    *result = run_member(&owner, node->name);
-    return true;
-}
-
-static bool at_index(struct run *run, const struct node *node, struct value *result) {
-    struct value owner, key;
-    *result = (struct value){.kind = VALUE_UNDEFINED};
-    if (!evaluate(run, node->left, &owner) || !evaluate(run, node->right, &key)) return false;
-    if (owner.kind == VALUE_UNDEFINED)
-        return run_fault(run, "an element of something that is not there");
-    if (owner.kind == VALUE_MAP) {
-        const struct value *found = value_get(owner.map, &key);
-        if (found) *result = *found;
-        return true;
-    }
-    struct value items;
-    if (key.kind != VALUE_INTEGER || (owner.kind != VALUE_LIST && owner.kind != VALUE_STRING))
-        return true;
-    if (!run_items(run, &owner, &items)) return false;
-    int64_t count = (int64_t)items.list->count;
-    int64_t index = key.integer < 0 ? key.integer + count : key.integer;
-    if (index >= 0 && index < count) *result = items.list->items[index];
-    return true;
-}
-
-static bool bound(struct run *run, const struct node *node, int64_t other, int64_t *index) {
-    struct value value;
-    *index = other;
-    if (node->kind == NODE_NOTHING) return true;
-    if (!evaluate(run, node, &value)) return false;
-    if (value.kind == VALUE_NONE) return true;
-    if (value.kind != VALUE_INTEGER)
-        return run_fault(run, "a slice with %s", value_kind_name(&value));
-    *index = value.integer;
-    return true;
-}
-
-static int64_t clamp(int64_t index, int64_t count, int64_t least, int64_t most) {
-    if (index < 0) index = index < -count ? -1 : index + count;
-    return index < least ? least : index > most ? most : index;
-}
-
-static bool slice(struct run *run, const struct node *node, struct value *result) {
-    struct value owner, items;
-    int64_t from, to, step;
-    if (!evaluate(run, node->left, &owner) || !run_items(run, &owner, &items) ||
-        !bound(run, node->third, 1, &step))
-        return false;
-    int64_t count = (int64_t)items.list->count;
-    if (!step || step > INT32_MAX || step < -INT32_MAX)
-        return run_fault(run, "a slice with a step of %lld", (long long)step);
-    bool forward = step > 0;
-    if (!bound(run, node->first, forward ? 0 : count - 1, &from) ||
-        !bound(run, node->second, forward ? count : INT64_MIN, &to))
-        return false;
-    from = clamp(from, count, forward ? 0 : -1, forward ? count : count - 1);
-    to = to == INT64_MIN ? -1 : clamp(to, count, forward ? 0 : -1, count);
-    struct value list;
-    if (!value_new_list(&run->arena, &list, run->error)) return false;
-    for (int64_t i = from; forward ? i < to : i > to; i += step)
-        if (!value_append(&run->arena, list.list, &items.list->items[i], run->error)) return false;
-    *result = list;
-    if (owner.kind != VALUE_STRING) return true;
-    struct text_builder text = {0};
-    for (size_t i = 0; i < list.list->count; i++)
-        if (!text_append(&run->arena, &text, &list.list->items[i].string, run->error)) return false;
-    *result = text_value(&text);
-    return true;
-}
-
-static bool binary(struct run *run, const struct node *node, struct value *result) {
-    struct value left, right;
-    return evaluate(run, node->left, &left) && evaluate(run, node->right, &right) &&
-           template_operate(run, node->operation, &left, &right, result);
-}
+// ---- expressions ----
 
 static bool list_or_map(struct run *run, const struct node *node, struct value *result) {
     bool map = node->kind == NODE_MAP;
+    enum list_kind kind = node->kind == NODE_TUPLE ? LIST_TUPLE : LIST_PLAIN;
     struct value made;
-    if (!(map ? value_new_map : value_new_list)(&run->arena, &made, run->error)) return false;
+    if (!(map ? value_new_map(&run->arena, &made, run->error)
+              : value_new_list(&run->arena, kind, &made, run->error)))
+        return false;
     for (const struct node *item = node->first; item; item = item->next) {
         struct value first, second;
-        if (!evaluate(run, item->left, &first) || (map && !evaluate(run, item->right, &second)))
+        if (!run_evaluate(run, item->left, &first) ||
+            (map && !run_evaluate(run, item->right, &second)))
             return false;
         if (!(map ? value_set(&run->arena, made.map, &first, &second, run->error)
                   : value_append(&run->arena, made.list, &first, run->error)))
@@ -273,25 +232,43 @@ static bool list_or_map(struct run *run, const struct node *node, struct value *
     return true;
 }
 
+static bool attribute(struct run *run, const struct node *node, struct value *result) {
+    struct value owner;
+    return run_evaluate(run, node->left, &owner) && run_attribute(run, &owner, node->name, result);
+}
+
+static bool at_index(struct run *run, const struct node *node, struct value *result) {
+    struct value owner, key;
+    return run_evaluate(run, node->left, &owner) && run_evaluate(run, node->right, &key) &&
+           run_index(run, &owner, &key, result);
+}
+
+static bool binary(struct run *run, const struct node *node, struct value *result) {
+    struct value left, right;
+    return run_evaluate(run, node->left, &left) && run_evaluate(run, node->right, &right) &&
+           template_operate(run, node->operation, &left, &right, result);
+}
+
 static bool logic(struct run *run, const struct node *node, struct value *result) {
-    if (!evaluate(run, node->left, result)) return false;
+    if (!run_evaluate(run, node->left, result)) return false;
     if (value_true(result) == (node->kind == NODE_OR)) return true;
-    return evaluate(run, node->right, result);
+    return run_evaluate(run, node->right, result);
 }
 
 static bool conditional(struct run *run, const struct node *node, struct value *result) {
     struct value condition;
-    if (!evaluate(run, node->condition, &condition)) return false;
+    if (!run_evaluate(run, node->condition, &condition)) return false;
     const struct node *chosen = value_true(&condition) ? node->left : node->right;
     *result = (struct value){.kind = VALUE_UNDEFINED};
-    return !chosen || evaluate(run, chosen, result);
+    return !chosen || run_evaluate(run, chosen, result);
 }
 
 static bool filter_or_test(struct run *run, const struct node *node, struct value *result) {
     struct arguments arguments;
     struct value value;
     bool passes;
-    if (!evaluate(run, node->left, &value) || !gather(run, node->first, &arguments)) return false;
+    if (!run_evaluate(run, node->left, &value) || !gather(run, node->first, &arguments))
+        return false;
     if (node->kind == NODE_FILTER)
         return template_filter(run, node->name, &value, &arguments, result);
     if (!template_test(run, node->name, &value, &arguments, &passes)) return false;
@@ -300,14 +277,18 @@ static bool filter_or_test(struct run *run, const struct node *node, struct valu
 }
 
 static bool negate(struct run *run, const struct node *node, struct value *result) {
-    struct value value;
-    if (!evaluate(run, node->left, &value)) return false;
+    struct value value, zero = value_integer(0);
+    if (!run_evaluate(run, node->left, &value)) return false;
     if (node->kind == NODE_NOT) {
         *result = value_boolean(!value_true(&value));
         return true;
     }
-    struct value zero = value_integer(0);
-    return template_operate(run, OP_SUBTRACT, &zero, &value, result);
+    if (node->kind == NODE_NEGATIVE && value.kind == VALUE_REAL) {
+        *result = value_real(-value.real);
+        return true;
+    }
+    return template_operate(
+        run, node->kind == NODE_NEGATIVE ? OP_SUBTRACT : OP_ADD, &zero, &value, result);
 }
 
 static bool evaluate_kind(struct run *run, const struct node *node, struct value *result) {
@@ -316,9 +297,9 @@ static bool evaluate_kind(struct run *run, const struct node *node, struct value
         *result = node->literal;
         return true;
     case NODE_NAME:
-        *result = look_up(run, node->name);
-        return true;
+        return look_up(run, node->name, result);
     case NODE_LIST:
+    case NODE_TUPLE:
     case NODE_MAP:
         return list_or_map(run, node, result);
     case NODE_ATTRIBUTE:
@@ -326,7 +307,7 @@ static bool evaluate_kind(struct run *run, const struct node *node, struct value
     case NODE_INDEX:
         return at_index(run, node, result);
     case NODE_SLICE:
-        return slice(run, node, result);
+        return run_slice(run, node, result);
     case NODE_CALL:
         return call(run, node, result);
     case NODE_FILTER:
@@ -334,6 +315,7 @@ static bool evaluate_kind(struct run *run, const struct node *node, struct value
         return filter_or_test(run, node, result);
     case NODE_NOT:
     case NODE_NEGATIVE:
+    case NODE_POSITIVE:
         return negate(run, node, result);
     case NODE_AND:
     case NODE_OR:
@@ -342,170 +324,35 @@ static bool evaluate_kind(struct run *run, const struct node *node, struct value
         return binary(run, node, result);
     case NODE_CONDITIONAL:
         return conditional(run, node, result);
+    case NODE_CALL_BLOCK:
+        return call_block(run, node);
     default:
         return run_fault(run, "an expression that has no value");
     }
 }
 
-static bool step(struct run *run, const struct node *node) {
+bool run_evaluate(struct run *run, const struct node *node, struct value *result) {
     run->line = node->line;
-    if (++run->steps > MAX_STEPS)
-        return run_fault(run, "more than %d steps for one chat", MAX_STEPS);
     if (run->depth >= MAX_DEPTH) return run_fault(run, "nested deeper than %d levels", MAX_DEPTH);
-    return true;
-}
-
-static bool evaluate(struct run *run, const struct node *node, struct value *result) {
-    if (!step(run, node)) return false;
+    if (!arena_work(&run->arena, 1, run->error)) return false;
     run->depth++;
     bool ok = evaluate_kind(run, node, result);
     run->depth--;
     return ok;
 }
 
-// ---- statements ----
-
-static bool assign(
-    struct run *run, struct frame *frame, const struct node *names, const struct value *value) {
-    struct value items;
-    if (!names->next) return bind(run, frame, names->name, value);
-    if (!run_items(run, value, &items)) return false;
-    size_t index = 0;
-    for (; names; names = names->next, index++)
-        if (index >= items.list->count)
-            return run_fault(run, "too few values for the names on the left");
-        else if (!bind(run, frame, names->name, &items.list->items[index]))
-            return false;
-    return index == items.list->count ||
-           run_fault(run, "too many values for the names on the left");
-}
-
-static bool set_loop(
-    struct run *run, struct frame *frame, const struct value_list *items, size_t i) {
-    struct value loop;
-    size_t count = items->count;
-    const struct {
-        const char *name;
-        struct value value;
-    } rows[] = {{"index", value_integer((int64_t)i + 1)}, {"index0", value_integer((int64_t)i)},
-        {"revindex", value_integer((int64_t)(count - i))},
-        {"revindex0", value_integer((int64_t)(count - i - 1))}, {"first", value_boolean(!i)},
-        {"last", value_boolean(i + 1 == count)}, {"length", value_integer((int64_t)count)},
-        {"previtem", i ? items->items[i - 1] : (struct value){0}},
-        {"nextitem", i + 1 < count ? items->items[i + 1] : (struct value){0}}};
-    if (!value_new_map(&run->arena, &loop, run->error)) return false;
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        struct value name = value_text(rows[r].name);
-        if (!value_set(&run->arena, loop.map, &name, &rows[r].value, run->error)) return false;
-    }
-    return bind(run, frame, "loop", &loop);
-}
-
-// The items that pass the loop's own "if".
-static bool filtered(struct run *run, const struct node *node, struct value *items) {
-    struct value kept, passes;
-    if (!node->condition) return true;
-    if (!value_new_list(&run->arena, &kept, run->error)) return false;
-    for (size_t i = 0; i < items->list->count; i++) {
-        struct frame frame = {NULL, run->frame};
-        if (!assign(run, &frame, node->first, &items->list->items[i])) return false;
-        run->frame = &frame;
-        bool ok = evaluate(run, node->condition, &passes);
-        run->frame = frame.parent;
-        if (!ok || (value_true(&passes) &&
-                       !value_append(&run->arena, kept.list, &items->list->items[i], run->error)))
-            return false;
-    }
-    *items = kept;
-    return true;
-}
-
-static bool loop(struct run *run, const struct node *node) {
-    struct value over, items;
-    if (!evaluate(run, node->right, &over) || !run_items(run, &over, &items) ||
-        !filtered(run, node, &items))
-        return false;
-    if (!items.list->count) return execute(run, node->second);
-    // The list may grow while it is gone over; Python's would too, without end.
-    for (size_t i = 0, count = items.list->count; i < count; i++) {
-        struct frame frame = {NULL, run->frame};
-        if (!assign(run, &frame, node->first, &items.list->items[i]) ||
-            !set_loop(run, &frame, items.list, i))
-            return false;
-        run->frame = &frame;
-        bool ok = execute(run, node->body);
-        run->frame = frame.parent;
-        enum jump jump = run->jump;
-        run->jump = JUMP_NONE;
-        if (!ok || jump == JUMP_BREAK) return ok;
-    }
-    return true;
-}
-
-static bool set(struct run *run, const struct node *node) {
-    struct value value, owner;
-    if (!(node->kind == NODE_SET ? evaluate(run, node->right, &value)
-                                 : capture(run, node->body, &value)))
-        return false;
-    if (!node->left) return assign(run, run->frame, node->first, &value);
-    if (!evaluate(run, node->left->left, &owner)) return false;
-    if (owner.kind != VALUE_MAP || !owner.map->writable)
-        return run_fault(run, "only a namespace() can be assigned into");
-    struct value name = value_text(node->left->name);
-    return value_set(&run->arena, owner.map, &name, &value, run->error);
-}
-
-static bool branch(struct run *run, const struct node *node) {
-    struct value condition;
-    if (!evaluate(run, node->condition, &condition)) return false;
-    return execute(run, value_true(&condition) ? node->body : node->second);
-}
-
-static bool define(struct run *run, const struct node *node) {
-    struct value macro = {.kind = VALUE_MACRO, .macro = node};
-    return bind(run, run->frame, node->name, &macro);
-}
-
-static bool execute_one(struct run *run, const struct node *node) {
-    struct value value;
-    switch (node->kind) {
-    case NODE_TEXT:
-        return text_append(&run->arena, &run->output, &node->literal.string, run->error);
-    case NODE_OUTPUT:
-        return evaluate(run, node->left, &value) &&
-               value_write(&run->arena, &value, &run->output, run->error);
-    case NODE_IF:
-        return branch(run, node);
-    case NODE_FOR:
-        return loop(run, node);
-    case NODE_SET:
-    case NODE_SET_BLOCK:
-        return set(run, node);
-    case NODE_BLOCK:
-        return execute(run, node->body);
-    case NODE_MACRO:
-        return define(run, node);
-    case NODE_BREAK:
-        run->jump = JUMP_BREAK;
-        return true;
-    case NODE_CONTINUE:
-        run->jump = JUMP_CONTINUE;
-        return true;
-    default:
-        return run_fault(run, "a statement that cannot stand here");
-    }
-}
-
-static bool execute(struct run *run, const struct node *list) {
-    bool ok = true;
-    run->depth++;
-    for (; list && ok && run->jump == JUMP_NONE; list = list->next)
-        ok = step(run, list) && execute_one(run, list);
-    run->depth--;
-    return ok;
-}
-
 // ---- the whole ----
+
+// Every line of a source ends in "\n", as Jinja makes it.
+static size_t plain_newlines(char *text, size_t length) {
+    size_t to = 0;
+    for (size_t from = 0; from < length; from++) {
+        bool carriage = text[from] == '\r';
+        if (carriage && from + 1 < length && text[from + 1] == '\n') continue;
+        text[to++] = carriage ? '\n' : text[from];
+    }
+    return to;
+}
 
 bool chat_template_parse(
     struct chat_template **parsed, const char *text, size_t length, struct error *error) {
@@ -514,12 +361,16 @@ bool chat_template_parse(
     if (length > MAX_SOURCE)
         return error_set(error, ERROR_INVALID, "a chat template of %zu bytes; the most is %d",
             length, MAX_SOURCE);
+    if (utf8_valid_length(text, length) < length)
+        return error_set(error, ERROR_INVALID, "the chat template is not UTF-8");
     struct chat_template *made = memory_alloc_zeroed(1, sizeof *made);
     if (!made || !(made->source = memory_copy_bytes(text, length))) {
         memory_free(made);
         return memory_error(error, "a chat template");
     }
     made->arena.maximum = MAX_MEMORY;
+    made->arena.most_work = MAX_STEPS;
+    length = plain_newlines(made->source, length);
     if (!template_cut(&made->arena, made->source, length, &words, error) ||
         !template_build(&made->arena, words, &made->statements, error)) {
         chat_template_free(made);
@@ -536,14 +387,13 @@ void chat_template_free(struct chat_template *parsed) {
     memory_free(parsed);
 }
 
-static bool bind_members(
-    struct run *run, struct frame *frame, const json_t *members, bool from_data) {
+static bool bind_members(struct run *run, const json_t *members, bool from_data) {
     const char *name;
     json_t *member;
     json_object_foreach((json_t *)members, name, member) {
         struct value value;
         if (!value_from_json(&run->arena, member, from_data, &value, run->error) ||
-            !bind(run, frame, name, &value))
+            !run_bind(run, run->frame, name, &value))
             return false;
     }
     return true;
@@ -562,15 +412,13 @@ static bool take_output(const struct run *run, struct chat_text *output) {
 bool chat_template_render(const struct chat_template *parsed, const json_t *constants,
     const json_t *variables, int64_t now, struct chat_text *output, struct error *error) {
     struct frame frame = {0};
-    struct run run = {.arena.maximum = MAX_MEMORY,
+    struct run run = {.arena = {.maximum = MAX_MEMORY, .most_work = MAX_STEPS},
         .error = error,
         .frame = &frame,
-        .outermost = &frame,
         .now = now};
     memset(output, 0, sizeof *output);
-    bool ok = bind_members(&run, &frame, constants, false) &&
-              bind_members(&run, &frame, variables, true) && execute(&run, parsed->statements) &&
-              take_output(&run, output);
+    bool ok = bind_members(&run, constants, false) && bind_members(&run, variables, true) &&
+              run_execute(&run, parsed->statements) && take_output(&run, output);
     arena_free(&run.arena);
     return ok;
 }

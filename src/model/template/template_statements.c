@@ -25,7 +25,7 @@ static bool if_statement(struct builder *b, struct node *node) {
     static const char *const ends[] = {"elif", "else", "endif", NULL};
     static const char *const last[] = {"endif", NULL};
     for (;;) {
-        if (!(node->condition = builder_expression(b)) || !close_block(b) ||
+        if (!(node->condition = builder_tuple(b, true)) || !close_block(b) ||
             !body(b, ends, &node->body))
             return false;
         if (!at_tag(b, "elif")) break;
@@ -43,57 +43,106 @@ static bool if_statement(struct builder *b, struct node *node) {
     return close_block(b);
 }
 
-// One name, or several with commas between: what for and set assign to.
-static bool targets(struct builder *b, struct node **list) {
-    struct node **last = list;
-    bool bracket = builder_take(b, WORD_OPERATOR, "(");
-    do {
-        struct node *name = builder_make(b, NODE_NAME);
-        if (!name || !(name->name = builder_take_name(b))) return false;
-        *last = name;
-        last = &name->next;
-    } while (builder_take(b, WORD_OPERATOR, ","));
-    return !bracket || builder_expect(b, ")");
+// What "for" and "set" assign to: a name, an attribute of a namespace, or several names.
+static struct node *target(struct builder *b, bool attributes);
+
+static struct node *single_target(struct builder *b, bool attributes) {
+    if (builder_take(b, WORD_OPERATOR, "(")) {
+        struct node *inside = target(b, false);
+        return inside && builder_expect(b, ")") ? inside : NULL;
+    }
+    struct node *name = builder_make(b, NODE_NAME);
+    if (!name || !(name->name = builder_take_name(b))) return NULL;
+    if (!attributes || !builder_take(b, WORD_OPERATOR, ".")) return name;
+    struct node *attribute = builder_make(b, NODE_ATTRIBUTE);
+    if (!attribute || !(attribute->name = builder_take_name(b))) return NULL;
+    attribute->left = name;
+    return attribute;
+}
+
+static struct node *target(struct builder *b, bool attributes) {
+    if (b->depth++ > BUILDER_MAX_DEPTH) {
+        builder_fault(b, "names that are nested too deep");
+        return NULL;
+    }
+    struct node *first = single_target(b, attributes), *last = first;
+    b->depth--;
+    if (!first || !builder_is_operator(b, ",")) return first;
+    struct node *tuple = builder_make(b, NODE_TUPLE);
+    if (!tuple) return NULL;
+    tuple->first = first;
+    while (builder_take(b, WORD_OPERATOR, ",") && b->word->kind != WORD_BLOCK_CLOSE) {
+        last->next = single_target(b, attributes);
+        last = last->next;
+        if (!last) return NULL;
+    }
+    return tuple;
+}
+
+// A body up to `end`, and that tag.
+static bool body_and_end(struct builder *b, const char *end, struct node **list) {
+    const char *const ends[] = {end, NULL};
+    if (!close_block(b) || !body(b, ends, list)) return false;
+    enter(b);
+    return close_block(b);
 }
 
 static bool for_statement(struct builder *b, struct node *node) {
     static const char *const ends[] = {"else", "endfor", NULL};
-    static const char *const last[] = {"endfor", NULL};
-    if (!targets(b, &node->first)) return false;
+    if (!(node->first = target(b, false))) return false;
     if (!builder_take(b, WORD_NAME, "in")) return builder_fault(b, "expected \"in\"");
     // Not an expression with "if … else": here "if" is the loop's own.
-    if (!(node->right = builder_disjunction(b))) return false;
+    if (!(node->right = builder_tuple(b, false))) return false;
     if (builder_take(b, WORD_NAME, "if") && !(node->condition = builder_expression(b)))
         return false;
-    if (!close_block(b) || !body(b, ends, &node->body)) return false;
-    if (at_tag(b, "else")) {
-        enter(b);
-        if (!close_block(b) || !body(b, last, &node->second)) return false;
-    }
+    node->recursive = builder_take(b, WORD_NAME, "recursive");
+    b->loops++;
+    bool ok = close_block(b) && body(b, ends, &node->body);
+    b->loops--;
+    if (!ok) return false;
+    bool otherwise = at_tag(b, "else");
     enter(b);
-    return close_block(b);
+    return otherwise ? body_and_end(b, "endfor", &node->second) : close_block(b);
+}
+
+static struct node *captured(struct builder *b) {
+    struct node *node = builder_make(b, NODE_NAME);
+    if (node) node->name = NAME_OF_CAPTURED;
+    return node;
 }
 
 static bool set_statement(struct builder *b, struct node *node) {
-    static const char *const ends[] = {"endset", NULL};
-    if (!targets(b, &node->first)) return false;
-    if (builder_take(b, WORD_OPERATOR, ".")) {
-        node->left = builder_make(b, NODE_ATTRIBUTE);
-        if (!node->left || !(node->left->name = builder_take_name(b))) return false;
-        node->left->left = node->first;
-    }
+    if (!(node->first = target(b, true))) return false;
     if (builder_take(b, WORD_OPERATOR, "="))
-        return (node->right = builder_expression(b)) && close_block(b);
+        return (node->right = builder_tuple(b, true)) && close_block(b);
     node->kind = NODE_SET_BLOCK;
-    if (!close_block(b) || !body(b, ends, &node->body)) return false;
-    enter(b);
-    return close_block(b);
+    if (builder_take(b, WORD_OPERATOR, "|") && !(node->right = builder_filters(b, captured(b))))
+        return false;
+    return body_and_end(b, "endset", &node->body);
 }
 
-static bool macro_statement(struct builder *b, struct node *node) {
-    static const char *const ends[] = {"endmacro", NULL};
+static bool filter_statement(struct builder *b, struct node *node) {
+    return (node->right = builder_filters(b, captured(b))) &&
+           body_and_end(b, "endfilter", &node->body);
+}
+
+static bool with_statement(struct builder *b, struct node *node) {
     struct node **last = &node->first;
-    if (!(node->name = builder_take_name(b)) || !builder_expect(b, "(")) return false;
+    while (b->word->kind != WORD_BLOCK_CLOSE) {
+        struct node *one = *last = builder_make(b, NODE_SET);
+        if (!one || !(one->first = single_target(b, false)) || !builder_expect(b, "=") ||
+            !(one->right = builder_expression(b)))
+            return false;
+        last = &one->next;
+        if (!builder_take(b, WORD_OPERATOR, ",") && b->word->kind != WORD_BLOCK_CLOSE)
+            return builder_fault(b, "expected ,");
+    }
+    return body_and_end(b, "endwith", &node->body);
+}
+
+// ( name, name=default ), whose opening bracket is taken.
+static bool parameters(struct builder *b, struct node *node) {
+    struct node **last = &node->first;
     while (!builder_is_operator(b, ")")) {
         struct node *parameter = builder_make(b, NODE_ARGUMENT);
         if (!parameter || !(parameter->name = builder_take_name(b))) return false;
@@ -105,21 +154,41 @@ static bool macro_statement(struct builder *b, struct node *node) {
             return builder_fault(b, "expected , or )");
     }
     b->word++;
-    if (!close_block(b) || !body(b, ends, &node->body)) return false;
-    enter(b);
-    return close_block(b);
+    return true;
+}
+
+static bool macro_body(struct builder *b, struct node *node, const char *end) {
+    struct builder outer = *b;
+    b->macro = node;
+    node->third = outer.macro;
+    b->loops = 0;
+    bool ok = body_and_end(b, end, &node->body);
+    b->macro = outer.macro;
+    b->loops = outer.loops;
+    return ok;
+}
+
+static bool macro_statement(struct builder *b, struct node *node) {
+    return (node->name = builder_take_name(b)) && builder_expect(b, "(") && parameters(b, node) &&
+           macro_body(b, node, "endmacro");
+}
+
+static bool call_statement(struct builder *b, struct node *node) {
+    if (!(node->right = builder_make(b, NODE_MACRO))) return false;
+    node->right->name = "caller";
+    if (builder_take(b, WORD_OPERATOR, "(") && !parameters(b, node->right)) return false;
+    if (!(node->left = builder_expression(b))) return false;
+    if (node->left->kind != NODE_CALL) return builder_fault(b, "{% call %} of what is no call");
+    return macro_body(b, node->right, "endcall");
 }
 
 static bool generation_statement(struct builder *b, struct node *node) {
-    static const char *const ends[] = {"endgeneration", NULL};
-    if (!close_block(b) || !body(b, ends, &node->body)) return false;
-    enter(b);
-    return close_block(b);
+    return body_and_end(b, "endgeneration", &node->body);
 }
 
 static bool jump_statement(struct builder *b, struct node *node) {
     (void)node;
-    return close_block(b);
+    return b->loops ? close_block(b) : builder_fault(b, "a jump that is in no loop");
 }
 
 static bool statement(struct builder *b, struct node **made) {
@@ -129,8 +198,9 @@ static bool statement(struct builder *b, struct node **made) {
         bool (*build)(struct builder *, struct node *);
     } rows[] = {{"if", NODE_IF, if_statement}, {"for", NODE_FOR, for_statement},
         {"set", NODE_SET, set_statement}, {"macro", NODE_MACRO, macro_statement},
-        {"generation", NODE_BLOCK, generation_statement}, {"break", NODE_BREAK, jump_statement},
-        {"continue", NODE_CONTINUE, jump_statement}};
+        {"call", NODE_CALL_BLOCK, call_statement}, {"filter", NODE_FILTER_BLOCK, filter_statement},
+        {"with", NODE_WITH, with_statement}, {"generation", NODE_SCOPE, generation_statement},
+        {"break", NODE_BREAK, jump_statement}, {"continue", NODE_CONTINUE, jump_statement}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (at_tag(b, rows[i].name)) {
             enter(b);
@@ -143,7 +213,7 @@ static bool statement(struct builder *b, struct node **made) {
 
 static bool output(struct builder *b, struct node *node) {
     b->word++;
-    if (!(node->left = builder_expression(b))) return false;
+    if (!(node->left = builder_tuple(b, true))) return false;
     if (b->word->kind != WORD_OUTPUT_CLOSE) return builder_fault(b, "expected }}");
     b->word++;
     return true;
@@ -183,6 +253,6 @@ static bool body(struct builder *b, const char *const *ends, struct node **list)
 bool template_build(
     struct arena *arena, const struct word *words, struct node **statements, struct error *error) {
     static const char *const none[] = {NULL};
-    struct builder builder = {arena, error, words, 0};
+    struct builder builder = {.arena = arena, .error = error, .word = words};
     return body(&builder, none, statements);
 }

@@ -37,6 +37,7 @@ enum node_kind {
     NODE_LITERAL,   // literal
     NODE_NAME,      // name
     NODE_LIST,      // first: items
+    NODE_TUPLE,     // first: items
     NODE_MAP,       // first: key, value, key, value …
     NODE_ATTRIBUTE, // left . name
     NODE_INDEX,     // left [ right ]
@@ -47,23 +48,31 @@ enum node_kind {
     NODE_TEST,     // left is name ( first … )
     NODE_NOT,      // not left
     NODE_NEGATIVE, // - left
+    NODE_POSITIVE, // + left
     NODE_AND,
     NODE_OR,
     NODE_BINARY,      // left op right
     NODE_CONDITIONAL, // left if condition else right
     NODE_ARGUMENT,    // left, with name if it was named
     // statements
-    NODE_TEXT,      // literal
-    NODE_OUTPUT,    // left
-    NODE_IF,        // condition, first: body, second: else
-    NODE_FOR,       // names: first's, right: over, condition (or NULL), body, second: else
-    NODE_SET,       // left (a NODE_NAME or NODE_ATTRIBUTE) = right, or names in first
-    NODE_SET_BLOCK, // left, body
-    NODE_BLOCK,     // body: {% generation %}
-    NODE_MACRO,     // name, first: NODE_ARGUMENT parameters with defaults, body
+    NODE_TEXT,         // literal
+    NODE_OUTPUT,       // left
+    NODE_IF,           // condition, first: body, second: else
+    NODE_FOR,          // first: target, right: over, condition (or NULL), body, second: else
+    NODE_SET,          // first: target = right
+    NODE_SET_BLOCK,    // first: target, right (or NULL): filters on NAME_OF_CAPTURED, body
+    NODE_WITH,         // first: NODE_SETs, body
+    NODE_SCOPE,        // body: {% generation %}
+    NODE_FILTER_BLOCK, // right: filters on NAME_OF_CAPTURED, body
+    NODE_MACRO,        // name, first: NODE_ARGUMENT parameters with defaults, body; third: the
+                       // macro around it
+    NODE_CALL_BLOCK,   // left: a call, right: a NODE_MACRO, its caller()
     NODE_BREAK,
     NODE_CONTINUE,
 };
+
+// What a filter of a block is given: a name that no template can write.
+#define NAME_OF_CAPTURED " captured"
 
 enum operation {
     OP_ADD,
@@ -88,6 +97,8 @@ struct node {
     enum node_kind kind;
     enum operation operation;
     int line;
+    bool recursive;                             // of a NODE_FOR: loop() runs it again
+    bool takes_more, takes_named, takes_caller; // of a NODE_MACRO: varargs, kwargs, caller
     const char *name;
     struct value literal;
     struct node *left, *right, *condition, *first, *second, *third, *body;

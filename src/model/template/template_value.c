@@ -1,12 +1,10 @@
 // Values and the arena they live in.
 #include "model/template/template_value.h"
 #include "base/memory.h"
-#include <math.h>
 #include <stdalign.h>
-#include <stdio.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 1 << 16, MAX_DEPTH = 100, MAX_MEMBERS = 4096 };
+enum { BLOCK_SIZE = 1 << 16, MAX_DEPTH = 100, BYTES_A_STEP = 16 };
 
 struct arena_block {
     struct arena_block *next;
@@ -22,6 +20,7 @@ void *arena_take(struct arena *arena, size_t size, struct error *error) {
             arena->maximum >> 20);
         return NULL;
     }
+    if (!arena_work_bytes(arena, size, error)) return NULL;
     if (size > arena->left) {
         size_t block_size = size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE;
         struct arena_block *block = memory_alloc(sizeof *block + block_size);
@@ -40,6 +39,17 @@ void *arena_take(struct arena *arena, size_t size, struct error *error) {
     arena->total += size;
     memset(taken, 0, size);
     return taken;
+}
+
+bool arena_work(struct arena *arena, uint64_t steps, struct error *error) {
+    arena->work += steps;
+    return arena->work <= arena->most_work ||
+           error_set(error, ERROR_INVALID, "the chat template does more than %llu steps of work",
+               (unsigned long long)arena->most_work);
+}
+
+bool arena_work_bytes(struct arena *arena, size_t bytes, struct error *error) {
+    return arena_work(arena, bytes / BYTES_A_STEP, error);
 }
 
 void arena_free(struct arena *arena) {
@@ -78,13 +88,19 @@ struct value value_integer(int64_t integer) {
     return (struct value){.kind = VALUE_INTEGER, .integer = integer};
 }
 
-struct value value_text(const char *text) {
-    return (struct value){.kind = VALUE_STRING, .string = {text, NULL, strlen(text)}};
+struct value value_real(double real) {
+    return (struct value){.kind = VALUE_REAL, .real = real};
 }
 
-bool value_new_list(struct arena *arena, struct value *value, struct error *error) {
+struct value value_text(const char *text) {
+    return (struct value){.kind = VALUE_STRING, .string = {text, NULL, strlen(text), false}};
+}
+
+bool value_new_list(
+    struct arena *arena, enum list_kind kind, struct value *value, struct error *error) {
     value->kind = VALUE_LIST;
     value->list = arena_take(arena, sizeof *value->list, error);
+    if (value->list) value->list->kind = kind;
     return value->list != NULL;
 }
 
@@ -103,13 +119,9 @@ bool value_new_map(struct arena *arena, struct value *value, struct error *error
     return value->map != NULL;
 }
 
-bool value_set(struct arena *arena, struct value_map *map, const struct value *key,
+// Adds a key that is not there yet.
+static bool add(struct arena *arena, struct value_map *map, const struct value *key,
     const struct value *value, struct error *error) {
-    struct value *present = (struct value *)value_get(map, key);
-    if (present) {
-        *present = *value;
-        return true;
-    }
     size_t capacity = map->capacity;
     struct value kept_key = *key, kept = *value;
     if (!grow(arena, (void **)&map->keys, map->count, &capacity, sizeof kept, error) ||
@@ -117,6 +129,18 @@ bool value_set(struct arena *arena, struct value_map *map, const struct value *k
         return false;
     map->keys[map->count] = kept_key;
     map->values[map->count++] = kept;
+    return true;
+}
+
+bool value_set(struct arena *arena, struct value_map *map, const struct value *key,
+    const struct value *value, struct error *error) {
+    if (key->kind == VALUE_LIST || key->kind >= VALUE_MAP)
+        return error_set(error, ERROR_INVALID, "the chat template takes %s for a key of a mapping",
+            value_kind_name(key));
+    if (!arena_work(arena, 1 + map->count / 8, error)) return false;
+    struct value *present = (struct value *)value_get(map, key);
+    if (!present) return add(arena, map, key, value, error);
+    *present = *value;
     return true;
 }
 
@@ -128,18 +152,24 @@ static bool string_from_json(struct arena *arena, const json_t *json, bool from_
     if (!bytes || (from_data && !marks)) return false;
     memcpy(bytes, json_string_value(json), length);
     if (marks) memset(marks, 1, length);
-    *value = (struct value){.kind = VALUE_STRING, .string = {bytes, marks, length}};
+    *value = (struct value){.kind = VALUE_STRING, .string = {bytes, marks, length, false}};
     return true;
 }
 
 static bool from_json(struct arena *arena, const json_t *json, bool from_data, int depth,
     struct value *value, struct error *error);
 
+// Roles are names that whoever renders has checked. Templates make control of them, as in
+// "<|" + message.role + "|>": that it is control must not depend on where the name lay.
+static bool is_role(const char *name, const json_t *member) {
+    static const char *const roles[] = {"system", "user", "assistant", "tool", "developer"};
+    for (size_t i = 0; !strcmp(name, "role") && i < sizeof roles / sizeof *roles; i++)
+        if (json_is_string(member) && !strcmp(json_string_value(member), roles[i])) return true;
+    return false;
+}
+
 static bool map_from_json(struct arena *arena, const json_t *json, bool from_data, int depth,
     struct value *value, struct error *error) {
-    if (json_object_size(json) > MAX_MEMBERS)
-        return error_set(
-            error, ERROR_INVALID, "an object of a chat has more than %d members", MAX_MEMBERS);
     if (!value_new_map(arena, value, error)) return false;
     const char *name;
     json_t *member;
@@ -148,9 +178,10 @@ static bool map_from_json(struct arena *arena, const json_t *json, bool from_dat
         json_t *text = json_string(name);
         bool ok = text && string_from_json(arena, text, from_data, &key, error);
         json_decref(text);
+        bool data = from_data && !is_role(name, member);
         // The names of an object differ: no need to look for this one among them.
-        if (!ok || !from_json(arena, member, from_data, depth + 1, &item, error) ||
-            !value_set(arena, value->map, &key, &item, error))
+        if (!ok || !from_json(arena, member, data, depth + 1, &item, error) ||
+            !add(arena, value->map, &key, &item, error))
             return false;
     }
     return true;
@@ -158,7 +189,7 @@ static bool map_from_json(struct arena *arena, const json_t *json, bool from_dat
 
 static bool list_from_json(struct arena *arena, const json_t *json, bool from_data, int depth,
     struct value *value, struct error *error) {
-    if (!value_new_list(arena, value, error)) return false;
+    if (!value_new_list(arena, LIST_PLAIN, value, error)) return false;
     for (size_t i = 0; i < json_array_size(json); i++) {
         struct value item;
         if (!from_json(arena, json_array_get(json, i), from_data, depth + 1, &item, error) ||
@@ -184,7 +215,7 @@ static bool from_json(struct arena *arena, const json_t *json, bool from_data, i
         *value = value_integer(json_integer_value(json));
         break;
     case JSON_REAL:
-        *value = (struct value){.kind = VALUE_REAL, .real = json_real_value(json)};
+        *value = value_real(json_real_value(json));
         break;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -211,7 +242,7 @@ bool value_is_text(const struct value *value, const char *text) {
 
 const struct value *value_get(const struct value_map *map, const struct value *key) {
     for (size_t i = 0; i < map->count; i++)
-        if (value_equal(&map->keys[i], key)) return &map->values[i];
+        if (value_same_scalar(&map->keys[i], key)) return &map->values[i];
     return NULL;
 }
 
@@ -234,56 +265,54 @@ bool value_true(const struct value *value) {
     case VALUE_STRING:
         return value->string.length > 0;
     case VALUE_LIST:
-        return value->list->count > 0;
+        return value->list->count > 0 || value->list->kind == LIST_ONCE;
     case VALUE_MAP:
-        return value->map->count > 0 || value->map->writable;
-    case VALUE_MACRO:
-    case VALUE_FUNCTION:
+        return value->map->count > 0 || value->map->namespace;
+    default:
         break;
     }
     return true;
 }
 
-static bool is_number(const struct value *value) {
+bool value_is_number(const struct value *value) {
     return value->kind == VALUE_INTEGER || value->kind == VALUE_REAL ||
            value->kind == VALUE_BOOLEAN;
 }
 
-static double number(const struct value *value) {
+double value_number(const struct value *value) {
     return value->kind == VALUE_REAL      ? value->real
            : value->kind == VALUE_INTEGER ? (double)value->integer
                                           : (double)value->boolean;
 }
 
-static bool lists_equal(const struct value_list *left, const struct value_list *right) {
-    bool equal = left->count == right->count;
-    for (size_t i = 0; i < left->count && equal; i++)
-        equal = value_equal(&left->items[i], &right->items[i]);
-    return equal;
+static int order_strings(const struct value_string *left, const struct value_string *right) {
+    size_t shorter = left->length < right->length ? left->length : right->length;
+    int order = shorter ? memcmp(left->bytes, right->bytes, shorter) : 0;
+    return order ? order : (left->length > right->length) - (left->length < right->length);
 }
 
-static bool maps_equal(const struct value_map *left, const struct value_map *right) {
-    bool equal = left->count == right->count;
-    for (size_t i = 0; i < left->count && equal; i++) {
-        const struct value *other = value_get(right, &left->keys[i]);
-        equal = other && value_equal(&left->values[i], other);
-    }
-    return equal;
+int value_order(const struct value *left, const struct value *right) {
+    if (left->kind == VALUE_STRING) return order_strings(&left->string, &right->string);
+    if (left->kind == VALUE_INTEGER && right->kind == VALUE_INTEGER)
+        return (left->integer > right->integer) - (left->integer < right->integer);
+    double l = value_number(left), r = value_number(right);
+    return (l > r) - (l < r);
 }
 
-bool value_equal(const struct value *left, const struct value *right) {
-    if (is_number(left) && is_number(right)) return number(left) == number(right);
+bool value_same_scalar(const struct value *left, const struct value *right) {
+    if (value_is_number(left) && value_is_number(right))
+        return value_order(left, right) == 0 && value_number(left) == value_number(right);
     if (left->kind != right->kind) return false;
     switch (left->kind) {
     case VALUE_STRING:
         return left->string.length == right->string.length &&
                !memcmp(left->string.bytes, right->string.bytes, left->string.length);
-    case VALUE_LIST:
-        return left->list == right->list || lists_equal(left->list, right->list);
-    case VALUE_MAP:
-        return left->map == right->map || maps_equal(left->map, right->map);
     case VALUE_MACRO:
-        return left->macro == right->macro;
+        return left->closure == right->closure;
+    case VALUE_LOOP:
+        return left->loop == right->loop;
+    case VALUE_METHOD:
+        return left->method == right->method;
     case VALUE_FUNCTION:
         return left->function == right->function;
     default:
@@ -291,27 +320,13 @@ bool value_equal(const struct value *left, const struct value *right) {
     }
 }
 
-int value_compare(const struct value *left, const struct value *right, bool *comparable) {
-    *comparable = true;
-    if (is_number(left) && is_number(right))
-        return (number(left) > number(right)) - (number(left) < number(right));
-    *comparable = left->kind == VALUE_STRING && right->kind == VALUE_STRING;
-    if (!*comparable) return 0;
-    size_t shorter =
-        left->string.length < right->string.length ? left->string.length : right->string.length;
-    int order = shorter ? memcmp(left->string.bytes, right->string.bytes, shorter) : 0;
-    return order ? order
-                 : (left->string.length > right->string.length) -
-                       (left->string.length < right->string.length);
-}
-
 const char *value_kind_name(const struct value *value) {
     static const char *const names[] = {"undefined", "none", "a boolean", "an integer", "a number",
-        "a string", "a list", "a mapping", "a macro", "a function"};
+        "a string", "a list", "a mapping", "a macro", "a loop", "a method", "a function"};
     return names[value->kind];
 }
 
-// ---- writing ----
+// ---- text ----
 
 bool text_append_bytes(struct arena *arena, struct text_builder *text, const char *bytes,
     size_t length, bool from_data, struct error *error) {
@@ -347,133 +362,5 @@ bool text_append(struct arena *arena, struct text_builder *text, const struct va
 
 struct value text_value(const struct text_builder *text) {
     return (struct value){.kind = VALUE_STRING,
-        .string = {text->length ? text->bytes : "", text->from_data, text->length}};
-}
-
-// One run of writing a value, Python's way or JSON's.
-struct writing {
-    struct arena *arena;
-    struct text_builder *text;
-    struct error *error;
-    bool json;
-    int indent; // JSON: below 0 for one line
-};
-
-static bool put(const struct writing *w, const char *bytes) {
-    return text_append_bytes(w->arena, w->text, bytes, strlen(bytes), w->json, w->error);
-}
-
-// Shortest digits that read back as the same number, with ".0" where it looks whole: repr() of a
-// float.
-static bool put_real(const struct writing *w, double real) {
-    char digits[40];
-    if (isnan(real) || isinf(real))
-        return put(w, isnan(real) ? (w->json ? "NaN" : "nan") : real > 0 ? "inf" : "-inf");
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*g", precision, real);
-        double back = 0;
-        if (sscanf(digits, "%lf", &back) == 1 && back == real) break;
-    }
-    return put(w, digits) && (strpbrk(digits, ".e") || put(w, ".0"));
-}
-
-static bool put_escaped(const struct writing *w, const struct value_string *string, char quote) {
-    char mark[2] = {quote, 0};
-    if (!put(w, mark)) return false;
-    for (size_t i = 0; i < string->length; i++) {
-        unsigned char byte = (unsigned char)string->bytes[i];
-        char escaped[8];
-        bool data = w->json || (string->from_data && string->from_data[i]);
-        const char *from = "\n\r\t\b\f", *to = "nrtbf", *found = byte ? strchr(from, byte) : NULL;
-        if (byte == (unsigned char)quote || byte == '\\')
-            snprintf(escaped, sizeof escaped, "\\%c", byte);
-        else if (found && (w->json || found - from < 3))
-            snprintf(escaped, sizeof escaped, "\\%c", to[found - from]);
-        else if (byte < 0x20)
-            snprintf(escaped, sizeof escaped, w->json ? "\\u%04x" : "\\x%02x", byte);
-        else
-            snprintf(escaped, sizeof escaped, "%c", byte);
-        if (!text_append_bytes(w->arena, w->text, escaped, strlen(escaped), data, w->error))
-            return false;
-    }
-    return put(w, mark);
-}
-
-static bool put_line(const struct writing *w, int depth) {
-    static const char spaces[] = "                                ";
-    if (!w->json || w->indent < 0) return true;
-    bool ok = put(w, "\n");
-    for (int left = depth * w->indent; left > 0 && ok; left -= 32)
-        ok = text_append_bytes(
-            w->arena, w->text, spaces, (size_t)(left < 32 ? left : 32), true, w->error);
-    return ok;
-}
-
-static bool put_value(const struct writing *w, const struct value *value, int depth);
-
-static bool put_separator(const struct writing *w, size_t index, int depth) {
-    if (index && !put(w, w->json && w->indent >= 0 ? "," : ", ")) return false;
-    return put_line(w, depth + 1);
-}
-
-static bool put_list(const struct writing *w, const struct value_list *list, int depth) {
-    bool ok = put(w, "[");
-    for (size_t i = 0; i < list->count && ok; i++)
-        ok = put_separator(w, i, depth) && put_value(w, &list->items[i], depth + 1);
-    return ok && (!list->count || put_line(w, depth)) && put(w, "]");
-}
-
-static bool put_map(const struct writing *w, const struct value_map *map, int depth) {
-    bool ok = put(w, "{");
-    for (size_t i = 0; i < map->count && ok; i++)
-        ok = put_separator(w, i, depth) && put_value(w, &map->keys[i], depth + 1) && put(w, ": ") &&
-             put_value(w, &map->values[i], depth + 1);
-    return ok && (!map->count || put_line(w, depth)) && put(w, "}");
-}
-
-static bool put_value(const struct writing *w, const struct value *value, int depth) {
-    char digits[32];
-    if (depth > MAX_DEPTH)
-        return error_set(w->error, ERROR_INVALID,
-            "the chat template writes a value nested deeper than %d levels", MAX_DEPTH);
-    switch (value->kind) {
-    case VALUE_UNDEFINED:
-        return put(w, w->json ? "null" : "Undefined");
-    case VALUE_NONE:
-        return put(w, w->json ? "null" : "None");
-    case VALUE_BOOLEAN:
-        return put(w, value->boolean ? (w->json ? "true" : "True") : (w->json ? "false" : "False"));
-    case VALUE_INTEGER:
-        snprintf(digits, sizeof digits, "%lld", (long long)value->integer);
-        return put(w, digits);
-    case VALUE_REAL:
-        return put_real(w, value->real);
-    case VALUE_STRING: {
-        bool quoted = !w->json && memchr(value->string.bytes, '\'', value->string.length) &&
-                      !memchr(value->string.bytes, '"', value->string.length);
-        return put_escaped(w, &value->string, w->json || quoted ? '"' : '\'');
-    }
-    case VALUE_LIST:
-        return put_list(w, value->list, depth);
-    case VALUE_MAP:
-        return put_map(w, value->map, depth);
-    case VALUE_MACRO:
-    case VALUE_FUNCTION:
-        break;
-    }
-    return error_set(
-        w->error, ERROR_INVALID, "the chat template writes %s as text", value_kind_name(value));
-}
-
-bool value_write(struct arena *arena, const struct value *value, struct text_builder *text,
-    struct error *error) {
-    struct writing writing = {arena, text, error, false, -1};
-    if (value->kind == VALUE_STRING) return text_append(arena, text, &value->string, error);
-    return value->kind == VALUE_UNDEFINED || put_value(&writing, value, 0);
-}
-
-bool value_write_json(struct arena *arena, const struct value *value, int indent,
-    struct text_builder *text, struct error *error) {
-    struct writing writing = {arena, text, error, true, indent};
-    return put_value(&writing, value, 0);
+        .string = {text->length ? text->bytes : "", text->from_data, text->length, false}};
 }

@@ -1,7 +1,9 @@
 // Cutting a template into words. The whitespace rules are those of transformers' Jinja environment:
 // trim_blocks (the newline behind a block tag goes), lstrip_blocks (spaces before a block tag that
-// is first on its line go), and one newline at the very end goes.
+// is first on its line go), and one newline at the very end goes. The source has no newlines but
+// "\n".
 #include "model/template/template_syntax.h"
+#include "model/template/template_unicode.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -60,12 +62,12 @@ static size_t text_end(const struct cutter *c, size_t tag) {
     char sign = tag + 2 < c->length ? c->source[tag + 2] : 0;
     if (tag == c->length || sign == '+') return end;
     if (sign == '-') {
-        while (end > c->at && isspace((unsigned char)c->source[end - 1]))
-            end--;
+        for (size_t size = 1; size && end > c->at; end -= size)
+            size = unicode_space_length_before(c->source + c->at, end - c->at);
         return end;
     }
     if (c->source[tag + 1] == '{') return end;
-    while (end > c->at && (c->source[end - 1] == ' ' || c->source[end - 1] == '\t'))
+    while (end > c->at && c->source[end - 1] != '\n' && isspace((unsigned char)c->source[end - 1]))
         end--;
     bool first_on_line = end > c->at ? c->source[end - 1] == '\n' : c->line_start;
     return first_on_line ? end : tag;
@@ -75,8 +77,8 @@ static size_t text_end(const struct cutter *c, size_t tag) {
 static void close_tag(struct cutter *c, bool strip, bool output) {
     size_t at = c->at + 2;
     if (strip)
-        while (at < c->length && isspace((unsigned char)c->source[at]))
-            at++;
+        for (size_t size = 1; size; at += size)
+            size = unicode_space_length(c->source + at, c->length - at);
     else if (!output && at < c->length && c->source[at] == '\n')
         at++;
     advance(c, at);
@@ -88,9 +90,10 @@ static bool cut_comment(struct cutter *c) {
     while (at < c->length && !is_at(c, at, "#}"))
         at++;
     if (at >= c->length) return fault(c, "a comment {# has no end");
-    bool strip = c->source[at - 1] == '-';
+    size_t inside = c->at + 2 + (c->source[c->at + 2] == '-' || c->source[c->at + 2] == '+');
+    char sign = at > inside ? c->source[at - 1] : 0;
     advance(c, at);
-    close_tag(c, strip, false);
+    close_tag(c, sign == '-', sign == '+');
     return true;
 }
 
@@ -105,26 +108,45 @@ static bool cut_string(struct cutter *c) {
     return ok;
 }
 
+// Bytes of digits (or of a name's characters) from `at` on.
+static size_t run_of(const struct cutter *c, size_t at, bool name) {
+    size_t from = at;
+    while (
+        at < c->length && (c->source[at] == '_' || (name ? isalnum((unsigned char)c->source[at])
+                                                         : isdigit((unsigned char)c->source[at]))))
+        at++;
+    return at - from;
+}
+
+static bool is_digit(const struct cutter *c, size_t at) {
+    return at < c->length && isdigit((unsigned char)c->source[at]);
+}
+
+// "1_000", "1.5", "2e-3", "0x1f".
+static size_t number_length(const struct cutter *c) {
+    size_t at = c->at;
+    if (c->source[at] == '0' && at + 1 < c->length && strchr("xXoObB", c->source[at + 1]))
+        return 2 + run_of(c, at + 2, true);
+    at += run_of(c, at, false);
+    if (at < c->length && c->source[at] == '.' && is_digit(c, at + 1))
+        at += 1 + run_of(c, at + 1, false);
+    if (at < c->length && (c->source[at] == 'e' || c->source[at] == 'E')) {
+        bool sign = at + 1 < c->length && strchr("+-", c->source[at + 1]);
+        if (is_digit(c, at + 1 + sign)) at += 1 + sign + run_of(c, at + 1 + sign, false);
+    }
+    return at - c->at;
+}
+
 static bool cut_word(struct cutter *c) {
     static const char *const pairs[] = {"==", "!=", "<=", ">=", "//", "**"};
     const char *text = c->source + c->at;
-    size_t size = 0, left = c->length - c->at;
-    if (isalpha((unsigned char)*text) || *text == '_') {
-        while (size < left && (isalnum((unsigned char)text[size]) || text[size] == '_'))
-            size++;
-        c->at += size;
-        return add(c, WORD_NAME, text, size);
+    bool name = isalpha((unsigned char)*text) || *text == '_', number = is_digit(c, c->at);
+    if (name || number) {
+        size_t length = name ? run_of(c, c->at, true) : number_length(c);
+        c->at += length;
+        return add(c, name ? WORD_NAME : WORD_NUMBER, text, length);
     }
-    if (isdigit((unsigned char)*text)) {
-        while (size < left && isdigit((unsigned char)text[size]))
-            size++;
-        if (size + 1 < left && text[size] == '.' && isdigit((unsigned char)text[size + 1]))
-            for (size++; size < left && isdigit((unsigned char)text[size]);)
-                size++;
-        c->at += size;
-        return add(c, WORD_NUMBER, text, size);
-    }
-    size = 1;
+    size_t size = 1;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (is_at(c, c->at, pairs[i])) size = 2;
     if (!memchr("+-*/%~<>=!()[]{},:.|", *text, 20))
@@ -156,9 +178,44 @@ static bool cut_inside(struct cutter *c, bool output) {
     }
 }
 
+// At "{% raw %}" (or endraw): where that tag ends, with what its signs take away; 0 if it is none.
+static size_t raw_tag(
+    const struct cutter *c, size_t at, const char *name, bool *strip, bool *keep) {
+    size_t length = strlen(name);
+    if (!is_at(c, at, "{%")) return 0;
+    at += 2 + (at + 2 < c->length && strchr("-+", c->source[at + 2]) != NULL);
+    while (at < c->length && isspace((unsigned char)c->source[at]))
+        at++;
+    if (!is_at(c, at, name)) return 0;
+    for (at += length; at < c->length && isspace((unsigned char)c->source[at]);)
+        at++;
+    *strip = is_at(c, at, "-%}");
+    *keep = is_at(c, at, "+%}");
+    at += *strip || *keep;
+    return is_at(c, at, "%}") ? at : 0;
+}
+
+// Text up to the tag that ends it, whatever it looks like.
+static bool cut_raw(struct cutter *c, size_t opening, bool strip, bool keep) {
+    advance(c, opening);
+    close_tag(c, strip, keep);
+    size_t closing = c->at, end = 0;
+    for (; closing < c->length; closing++)
+        if ((end = raw_tag(c, closing, "endraw", &strip, &keep))) break;
+    if (!end) return fault(c, "{% endraw %} is missing");
+    size_t to = text_end(c, closing);
+    if (to > c->at && !add(c, WORD_TEXT, c->source + c->at, to - c->at)) return false;
+    advance(c, end);
+    close_tag(c, strip, keep);
+    return true;
+}
+
 static bool cut_tag(struct cutter *c) {
     char kind = c->source[c->at + 1];
+    bool strip, keep;
     if (kind == '#') return cut_comment(c);
+    size_t raw = raw_tag(c, c->at, "raw", &strip, &keep);
+    if (raw) return cut_raw(c, raw, strip, keep);
     bool output = kind == '{';
     if (!add(c, output ? WORD_OUTPUT_OPEN : WORD_BLOCK_OPEN, c->source + c->at, 2)) return false;
     c->at += 2;
