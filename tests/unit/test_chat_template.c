@@ -116,18 +116,57 @@ static void test_chat_template_refuses_by_name_what_it_does_not_do(void **state)
     expect_fault("{{ __import__('os') }}", "{}", "__import__");
 }
 
+// Each of these would take for ever, or all memory, or the whole stack.
 static void test_chat_template_has_bounds(void **state) {
     (void)state;
+    static const char *const hostile[] = {
+        "{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}{% endfor %}",
+        "{% for a in range(1000000000) %}{% endfor %}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% macro f() %}{{ f() ~ f() }}{% endmacro %}{{ f() }}",
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) "
+        "}}",
+        "{% set n = namespace(s='ab') %}{% for a in range(100) %}{% set n.s = n.s + n.s %}"
+        "{% endfor %}",
+        "{{ 'x' * 10000000000 }}",
+        "{{ [0] * 10000000000 }}",
+        "{{ ('x' * 1000000) | replace('x', 'y' * 1000000) }}",
+        "{{ (['x' * 100000] * 100000) | join(',') }}",
+        "{{ 'a' | center(100000000) }}",
+        "{{ '%100000000s' % 'a' }}",
+        "{{ 10 ** 100000 }}",
+        "{% set n = namespace(l=[]) %}{% for a in range(1000) %}{% set n.l = [n.l] %}{% endfor %}"
+        "{{ n.l }}",
+        "{% set n = namespace(l=[], m=[]) %}{% for a in range(40) %}{% set n.l = [n.l, n.l] %}"
+        "{% set n.m = [n.m, n.m] %}{% endfor %}{{ n.l == n.m }}",
+        "{% set n = namespace(l=[1]) %}{% for a in range(40) %}{% set n.l = [n.l, n.l] %}{% endfor "
+        "%}"
+        "{{ n.l | tojson }}",
+        "{% set s = 'a' * 10000000 %}{% for i in range(100000) %}{{ (s ~ 'b') in s }}{% endfor %}",
+        "{% set s = 'a' * 1000000 %}{{ s.rfind('b' ~ s[:500000]) }}",
+        "{% set s = 'a' * 1000000 %}{% for i in range(100000) %}{{ s[i] }}{% endfor %}",
+        "{% set s = 'a' * 1000000 %}{% for i in range(100000) %}{{ s.upper() }}{% endfor %}",
+        "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}",
+        "{% set d = namespace() %}{% for i in range(90000) %}{% set x = dict([(i, i)]) %}"
+        "{% set y = range(100000) %}{% endfor %}",
+        "{{ range(100000) | map('string') | unique | list | length }}",
+    };
     char deep[4096] = "{{ ";
-    expect_fault("{% for a in range(100000) %}{% for b in range(100000) %}{{ a }}{% endfor %}"
-                 "{% endfor %}",
-        "{}", "");
-    expect_fault("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{}", "deep");
-    expect_fault("{% set n = namespace(s='ab') %}{% for a in range(100) %}{% set n.s = n.s + n.s %}"
-                 "{% endfor %}",
-        "{}", "memory");
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
+        expect_fault(hostile[i], "{}", "");
     for (int i = 0; i < 1000; i++)
         strcat(deep, "(");
+    expect_fault(deep, "{}", "");
+    memset(deep + 3, '-', 4000);
+    expect_fault(deep, "{}", "");
+    deep[3] = 0;
+    for (int i = 0; i < 800; i++)
+        strcat(deep, "not ");
+    expect_fault(deep, "{}", "");
+    deep[0] = 0;
+    for (int i = 0; i < 200; i++)
+        strcat(deep, "{% if 1 %}");
     expect_fault(deep, "{}", "");
 }
 
@@ -157,10 +196,10 @@ static size_t count_differences(const json_t *rows, int64_t now) {
         const char *wanted = json_string_value(json_object_get(row, "target"));
         struct chat_template *parsed = NULL;
         struct chat_text text = {0};
-        bool ok = chat_template_parse(
-                      &parsed, json_string_value(source), json_string_length(source), &error) &&
-                  chat_template_render(
-                      parsed, NULL, json_object_get(row, "data"), now, &text, &error);
+        bool ok =
+            chat_template_parse(
+                &parsed, json_string_value(source), json_string_length(source), &error) &&
+            chat_template_render(parsed, NULL, json_object_get(row, "data"), now, &text, &error);
         if (!ok && wanted) {
             print_error("%s: %s\n", name, error.message);
             failures++;

@@ -32,11 +32,12 @@ static bool is_markup(const struct value *value) {
     return value->kind == VALUE_STRING && value->string.markup;
 }
 
-static bool concatenate(
-    struct run *run, const struct value *left, const struct value *right, struct value *result) {
+// What is added to escaped text is escaped, too; ~ takes all as it is.
+static bool concatenate(struct run *run, bool added, const struct value *left,
+    const struct value *right, struct value *result) {
     struct text_builder text = {0};
     struct value escaped;
-    bool markup = is_markup(left) || is_markup(right);
+    bool markup = added && (is_markup(left) || is_markup(right));
     for (int side = 0; side < 2; side++) {
         const struct value *part = side ? right : left;
         if (markup && !is_markup(part)) {
@@ -230,7 +231,7 @@ bool template_operate(struct run *run, enum operation operation, const struct va
         *result = value_boolean(answer == (operation == OP_IN));
         return true;
     case OP_CONCATENATE:
-        return concatenate(run, left, right, result);
+        return concatenate(run, operation == OP_ADD, left, right, result);
     case OP_LESS:
     case OP_LESS_EQUAL:
     case OP_GREATER:
@@ -240,7 +241,7 @@ bool template_operate(struct run *run, enum operation operation, const struct va
         return remainder_of(run, left, right, result);
     case OP_ADD:
         if (left->kind == VALUE_STRING && right->kind == VALUE_STRING)
-            return concatenate(run, left, right, result);
+            return concatenate(run, operation == OP_ADD, left, right, result);
         if (left->kind == VALUE_LIST && right->kind == VALUE_LIST &&
             left->list->kind == right->list->kind && left->list->kind < LIST_VIEW)
             return add_lists(run, left, right, result);
