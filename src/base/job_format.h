@@ -22,8 +22,11 @@
 //   "learning_rate_multiplier": …}, "lora": {"rank": …, "alpha": …},     optional "adapter":
 //   directory of an adapter to continue from, or absent "full_parameters": {…},  train all weights
 //   in place of LoRA; train/train_spec.h says how "base_model_name": what adapter_config.json calls
-//   the base; optional "threads": integer, 0 for all cores, "checkpoint_seconds": integer }
-//   optional
+//   the base; optional
+//   "chat_time": what chat templates take for now, in seconds of the local clock on the wall: a
+//   resumed run must make the same tokens on another day. Absent: now. "chat_template": a file
+//   whose template is taken in place of the model's own; optional "threads": integer, 0 for all
+//   cores, "checkpoint_seconds": integer } optional
 //
 // Events, by "type"; each also has "time" (seconds, integer):
 //   status      {"status": "validating_files" | "queued" | "running" | "succeeded" | "failed" |

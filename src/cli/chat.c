@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data", *system_text,
-                  *account = "personal";
+static const char *model = BUILT_IN_MODEL, *adapter, *chat_template, *data = "./temper-data",
+                  *system_text, *account = "personal";
 static double temperature;
 static long max_tokens, threads, seed = -1;
 static bool as_json;
@@ -21,6 +21,8 @@ static const struct cli_option options[] = {
     {"--adapter", "DIR", CLI_TEXT, &adapter, "answer with this adapter"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
+    {"--chat-template", "FILE", CLI_TEXT, &chat_template,
+        "a Jinja template in place of the model's own"},
     {"--system", "TEXT", CLI_TEXT, &system_text, "what stands before the chat"},
     {"--temperature", "X", CLI_REAL, &temperature, "0 takes the likeliest token, always (0)"},
     {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},
@@ -138,7 +140,7 @@ int command_chat(int count, char **words) {
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
-    struct engine_options engine_options = {(int)threads};
+    struct engine_options engine_options = {(int)threads, chat_template};
     bool ok = model_choice_find(&found, model, data, account, &error) &&
               model_choice_adapter(&found, &adapter, &error) &&
               engine_open(&engine, &engine_options, &error) &&

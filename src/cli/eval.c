@@ -18,7 +18,8 @@
 
 enum { AT_ONCE = 16, MAX_DATA = 1 << 30 };
 
-static const char *model = BUILT_IN_MODEL, *adapter, *data = "./temper-data", *account = "personal";
+static const char *model = BUILT_IN_MODEL, *adapter, *chat_template, *data = "./temper-data",
+                  *account = "personal";
 static long max_tokens, threads;
 static bool as_json, generate;
 
@@ -28,6 +29,8 @@ static const struct cli_option options[] = {
     {"--adapter", "DIR", CLI_TEXT, &adapter, "with this adapter"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
+    {"--chat-template", "FILE", CLI_TEXT, &chat_template,
+        "a Jinja template in place of the model's own"},
     {"--generate", NULL, CLI_FLAG, &generate,
         "also answer each chat (greedily), and count the answers that are exactly right"},
     {"--max-tokens", "N", CLI_INTEGER, &max_tokens, "of an answer (what the context holds)"},
@@ -69,7 +72,7 @@ static bool load(struct evaluation *e, struct compute *compute, struct error *er
     struct model_config config;
     struct dataset_faults faults;
     if (!model_config_load(&config, e->model.base.path, error) ||
-        !chat_format_open(&format, e->model.base.path, error))
+        !chat_format_open_with(&format, e->model.base.path, adapter, chat_template, error))
         return false;
     struct dataset_options rules = {.context_length = config.context_length, .minimum_examples = 1};
     bool ok =
@@ -172,6 +175,7 @@ static bool ask(struct question *question, struct evaluation *e, struct engine *
     question->answer.request.model = e->model.base.path;
     question->answer.request.adapter = adapter;
     question->answer.request.messages = question->messages;
+    question->answer.request.tools = json_object_get(question->row, "tools");
     question->answer.request.maximum_tokens = max_tokens;
     return answer_begin(&question->answer, engine, error);
 }
@@ -206,7 +210,7 @@ static bool answer_some(struct evaluation *e, struct engine *engine, const char 
 }
 
 static bool answer_all(struct evaluation *e, struct error *error) {
-    struct engine_options engine_options = {(int)threads};
+    struct engine_options engine_options = {(int)threads, chat_template};
     struct engine *engine;
     struct progress progress;
     char *text;

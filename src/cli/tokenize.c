@@ -1,5 +1,6 @@
 // temper tokenize: the token ids of a text, or of a chat as the model sees it.
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
@@ -10,15 +11,17 @@
 
 enum { MAX_INPUT = 256 << 20 };
 
-static const char *model = BUILT_IN_MODEL, *data = "./temper-data";
+static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data";
 static bool chat, prompt, special, as_json;
 
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "whose tokenizer: a name or a directory"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--chat", NULL, CLI_FLAG, &chat,
-        "the input is a chat's JSON: a list of messages, or {\"messages\": …}"},
+        "the input is a chat's JSON: a list of messages, or {\"messages\": …, \"tools\": …}"},
     {"--prompt", NULL, CLI_FLAG, &prompt, "of a chat: up to where the next answer begins"},
+    {"--chat-template", "FILE", CLI_TEXT, &chat_template,
+        "a Jinja template in place of the model's own"},
     {"--special", NULL, CLI_FLAG, &special, "special tokens in a text become those tokens"},
     {"--json", NULL, CLI_FLAG, &as_json, "print {\"ids\": …, \"count\": …, \"tokens\": …}"},
 };
@@ -44,35 +47,30 @@ static bool read_input(struct buffer *input, struct error *error) {
 }
 
 // As for training, but that a chat needs no answer here.
-static bool whole_chat(const struct chat_format *format, const json_t *messages,
+static bool whole_chat(const struct chat_format *format, const struct chat *messages,
     struct token_ids *ids, struct error *error) {
     struct chat_example example = {0};
-    bool ok = chat_format_example(format, messages, 0, &example, error) &&
+    bool ok = chat_make_example(format, messages, 0, &example, error) &&
               token_ids_append(ids, example.tokens.ids, example.tokens.count, error);
     chat_example_free(&example);
-    return ok;
-}
-
-static bool check_chat(const json_t *messages, struct error *error) {
-    json_t *with_answer = json_copy((json_t *)messages);
-    json_array_append_new(
-        with_answer, json_pack("{s:s, s:s}", "role", "assistant", "content", "x"));
-    bool ok = chat_messages_check(with_answer ? with_answer : messages, error);
-    json_decref(with_answer);
     return ok;
 }
 
 static bool encode_chat(const struct chat_format *format, const struct buffer *input,
     struct token_ids *ids, struct error *error) {
     json_error_t fault;
+    struct chat read = {.time = chat_time_now()};
     json_t *root = json_loadb(buffer_text(input), input->length, JSON_REJECT_DUPLICATES, &fault);
     if (!root)
         return error_set(error, ERROR_INVALID, "the input is not JSON (line %d, column %d: %s)",
             fault.line, fault.column, fault.text);
-    const json_t *messages = json_is_object(root) ? json_object_get(root, "messages") : root;
+    if (json_is_array(root)) {
+        json_t *list = root;
+        root = json_pack("{s:o}", "messages", list);
+    }
     bool ok =
-        check_chat(messages, error) && (prompt ? chat_format_prompt(format, messages, ids, error)
-                                               : whole_chat(format, messages, ids, error));
+        (root || memory_error(error, "a chat")) && chat_read(&read, root, error) &&
+        (prompt ? chat_prompt(format, &read, ids, error) : whole_chat(format, &read, ids, error));
     json_decref(root);
     return ok;
 }
@@ -103,7 +101,7 @@ static bool run(const struct buffer *input, struct error *error) {
     struct chat_format *format;
     struct token_ids ids = {0};
     if (!model_directory_find(&found, model, data, error)) return false;
-    bool ok = chat_format_open(&format, found.path, error);
+    bool ok = chat_format_open_with(&format, found.path, NULL, chat_template, error);
     model_directory_free(&found);
     if (!ok) return false;
     const struct tokenizer *tokenizer = chat_format_tokenizer(format);

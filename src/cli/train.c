@@ -6,6 +6,7 @@
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "cli/model_choice.h"
+#include "model/chat_example.h"
 #include "train/train_job.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *data = "./temper-data";
+static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *chat_template,
+                  *data = "./temper-data";
 static const char *account = "personal";
 static long epochs, batch_size, lora_rank = 16, seed = 42, threads;
 static double multiplier, lora_alpha;
@@ -27,6 +29,8 @@ static const struct cli_option options[] = {
     {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
     {"--validation", "FILE", CLI_TEXT, &validation, "chats to measure the loss on, too"},
     {"--adapter", "DIR", CLI_TEXT, &adapter, "go on from this adapter"},
+    {"--chat-template", "FILE", CLI_TEXT, &chat_template,
+        "a Jinja template in place of the model's own; the adapter keeps it"},
     {"--epochs", "N", CLI_INTEGER, &epochs, "passes over the data (auto)"},
     {"--batch-size", "N", CLI_INTEGER, &batch_size, "examples an update (auto)"},
     {"--learning-rate-multiplier", "X", CLI_REAL, &multiplier, "on the usual rate (1)"},
@@ -105,8 +109,10 @@ static bool fill_spec(struct train_spec *spec, const char *file, struct error *e
     spec->lora_alpha = lora_alpha > 0 ? lora_alpha : 2 * (double)lora_rank;
     spec->threads = (int)threads;
     if (!absolute(file, &spec->training_file, error) ||
-        (validation && !absolute(validation, &spec->validation_file, error)))
+        (validation && !absolute(validation, &spec->validation_file, error)) ||
+        (chat_template && !absolute(chat_template, &spec->chat_template, error)))
         return false;
+    spec->chat_time = chat_time_now();
     spec->training_file_name = memory_copy_string(base_name(file));
     spec->validation_file_name = validation ? memory_copy_string(base_name(validation)) : NULL;
     return true;
@@ -115,7 +121,8 @@ static bool fill_spec(struct train_spec *spec, const char *file, struct error *e
 // The adapter's two files also stand in the output directory itself, where peft and `temper chat`
 // are pointed at.
 static bool expose_adapter(const char *directory, struct error *error) {
-    static const char *const names[] = {"adapter_config.json", "adapter_model.safetensors"};
+    static const char *const names[] = {
+        "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char inner[FILE_PATH_SIZE], from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
         if (!file_path(inner, sizeof inner, error, directory, JOB_ADAPTER_DIRECTORY) ||

@@ -3,6 +3,7 @@
 #include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/show_examples.h"
 #include "model/chat_example.h"
 #include "model/model_config.h"
 #include "train/dataset.h"
@@ -10,30 +11,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *model = BUILT_IN_MODEL, *data = "./temper-data";
+static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data";
 static bool as_json;
-static long threads;
+static long threads, show;
 
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "whose tokens to count: a name or a directory"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
+    {"--chat-template", "FILE", CLI_TEXT, &chat_template,
+        "a Jinja template in place of the model's own"},
+    {"--show", "N", CLI_INTEGER, &show,
+        "print the tokens of N examples: what is trained on is "
+        "green, or stands in ⟦ ⟧"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
     {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };
 
 static const struct cli_syntax syntax = {
-    .usage = "temper validate DATA.jsonl [--model M] [--json]",
+    .usage = "temper validate DATA.jsonl [--model M] [--show N] [--json]",
     .purpose =
         "Checks a training file as a fine-tuning job does: up to ten faults, each with its line\n"
         "and what to do, or how many examples and tokens there are. Ends with 1 on faults.",
-    .example = "  temper validate examples/json-generation.jsonl",
+    .example = "  temper validate examples/json-generation.jsonl\n"
+               "  temper validate examples/json-generation.jsonl --show 2",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least = 1,
     .most = 1,
 };
 
-static void print_json(const struct dataset *dataset, const struct dataset_faults *faults) {
+// What reading a file gave.
+struct validation {
+    struct chat_format *format;
+    struct dataset *dataset; // NULL: it has faults
+    struct dataset_faults faults;
+    size_t context;
+};
+
+static void print_json(const struct validation *v) {
+    const struct dataset *dataset = v->dataset;
+    const struct dataset_faults *faults = &v->faults;
     json_t *list = json_array(), *root = json_pack("{s:b}", "valid", dataset != NULL);
     for (size_t i = 0; i < faults->count; i++)
         json_array_append_new(
@@ -41,11 +58,15 @@ static void print_json(const struct dataset *dataset, const struct dataset_fault
                       faults->items[i].message));
     if (dataset)
         json_object_update_new(root,
-            json_pack("{s:I, s:I, s:I, s:I, s:I}", "examples", (json_int_t)dataset->example_count,
-                "tokens", (json_int_t)dataset->token_count, "trained_tokens",
-                (json_int_t)dataset->trained_count, "truncated_examples",
-                (json_int_t)dataset->truncated_count, "longest_example",
+            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "examples",
+                (json_int_t)dataset->example_count, "tokens", (json_int_t)dataset->token_count,
+                "trained_tokens", (json_int_t)dataset->trained_count, "truncated_examples",
+                (json_int_t)dataset->truncated_count, "endless_examples",
+                (json_int_t)dataset->endless_count, "longest_example",
                 (json_int_t)dataset->longest));
+    if (dataset && show > 0)
+        json_object_set_new(root, "shown",
+            show_examples_json(dataset, chat_format_tokenizer(v->format), (size_t)show));
     json_object_set_new(root, "faults", list);
     json_object_set_new(root, "more_faults", json_boolean(faults->more));
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
@@ -62,6 +83,10 @@ static void print_counts(const char *file, const struct dataset *dataset, size_t
         "  trained on        %llu of them (answers)\n", (unsigned long long)dataset->trained_count);
     printf("  longest example   %zu tokens; the model holds %zu\n", dataset->longest, context);
     printf("  to be truncated   %zu\n", dataset->truncated_count);
+    if (dataset->endless_count)
+        printf("  without an end    %zu (the chat template puts no end-of-turn token behind an "
+               "answer: the model\n                    does not learn when to stop)\n",
+            dataset->endless_count);
 }
 
 static void print_faults(const char *file, const struct dataset_faults *faults) {
@@ -72,44 +97,46 @@ static void print_faults(const char *file, const struct dataset_faults *faults) 
     buffer_free(&text);
 }
 
-static bool load(const char *file, struct dataset **dataset, struct dataset_faults *faults,
-    size_t *context, struct error *error) {
+static bool load(const char *file, struct validation *v, struct error *error) {
     struct model_directory found;
-    struct chat_format *format = NULL;
     struct thread_pool *pool = NULL;
     struct model_config config;
     if (!model_directory_find(&found, model, data, error)) return false;
     bool ok = model_config_load(&config, found.path, error) &&
-              chat_format_open(&format, found.path, error) &&
+              chat_format_open_with(&v->format, found.path, NULL, chat_template, error) &&
               thread_pool_create(&pool, (int)threads, error);
     model_directory_free(&found);
     if (ok) {
         struct dataset_options rules = {
             .context_length = config.context_length, .minimum_examples = DATASET_MINIMUM_EXAMPLES};
-        *context = config.context_length;
-        ok = dataset_load(dataset, file, format, &rules, pool, faults, error);
+        v->context = config.context_length;
+        ok = dataset_load(&v->dataset, file, v->format, &rules, pool, &v->faults, error);
     }
     thread_pool_free(pool);
-    chat_format_close(format);
     return ok;
+}
+
+static void print_text(const char *file, const struct validation *v) {
+    if (!v->dataset) {
+        print_faults(file, &v->faults);
+        return;
+    }
+    if (show > 0) show_examples(v->dataset, chat_format_tokenizer(v->format), (size_t)show);
+    print_counts(file, v->dataset, v->context);
 }
 
 int command_validate(int count, char **words) {
     struct error error = {0};
-    struct dataset *dataset = NULL;
-    struct dataset_faults faults = {0};
-    size_t context = 0;
+    struct validation validation = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
-    bool ok = load(words[0], &dataset, &faults, &context, &error);
-    if (!ok && !faults.count) return cli_fail(&error);
-    if (as_json)
-        print_json(dataset, &faults);
-    else if (ok)
-        print_counts(words[0], dataset, context);
-    else
-        print_faults(words[0], &faults);
-    dataset_free(dataset);
-    return ok ? CLI_SUCCESS : CLI_FAILURE;
+    bool ok = load(words[0], &validation, &error), told = ok || validation.faults.count;
+    if (told && as_json)
+        print_json(&validation);
+    else if (told)
+        print_text(words[0], &validation);
+    dataset_free(validation.dataset);
+    chat_format_close(validation.format);
+    return ok ? CLI_SUCCESS : told ? CLI_FAILURE : cli_fail(&error);
 }

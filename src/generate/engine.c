@@ -26,7 +26,7 @@ struct job {
     uint64_t ticket;
     struct engine_request request; // a copy: its texts belong to the job
     char *model, *adapter;
-    json_t *messages;
+    json_t *messages, *tools;
     char **stops;
     bool cancelled; // under the engine's lock
 
@@ -69,6 +69,7 @@ static void free_job(struct job *job) {
     memory_free(job->model);
     memory_free(job->adapter);
     json_decref(job->messages);
+    json_decref(job->tools);
     token_ids_free(&job->prompt);
     kv_cache_free(&job->kv);
     text_stream_free(&job->stream);
@@ -79,8 +80,10 @@ static bool copy_texts(struct job *job, const struct engine_request *request) {
     job->model = memory_copy_string(request->model);
     job->adapter = request->adapter ? memory_copy_string(request->adapter) : NULL;
     job->messages = json_deep_copy(request->messages);
+    job->tools = request->tools ? json_deep_copy(request->tools) : NULL;
     job->stops = memory_alloc_zeroed(request->stop_count + 1, sizeof *job->stops);
-    bool ok = job->model && job->messages && job->stops && (job->adapter || !request->adapter);
+    bool ok = job->model && job->messages && (job->tools || !request->tools) && job->stops &&
+              (job->adapter || !request->adapter);
     for (size_t i = 0; ok && i < request->stop_count; i++)
         ok = (job->stops[i] = memory_copy_string(request->stops[i])) != NULL;
     return ok;
@@ -167,6 +170,7 @@ static bool prepare_lengths(struct job *job, struct error *error) {
     size_t context = config->context_length, prompt = job->prompt.count;
     job->result.prompt_tokens = (int64_t)prompt;
     if (!prompt) return error_set(error, ERROR_INVALID, "The chat is empty once rendered");
+    job->result.too_long = prompt >= context;
     if (prompt >= context)
         return error_set(error, ERROR_INVALID,
             "This model's maximum context length is %zu tokens, and the messages have %zu tokens; "
@@ -178,12 +182,19 @@ static bool prepare_lengths(struct job *job, struct error *error) {
     return true;
 }
 
+// In the form of the adapter, where it was trained in one of its own.
+static bool make_prompt(struct job *job, struct error *error) {
+    const struct chat_format *own = job->with ? job->with->format : NULL;
+    struct chat chat = {
+        job->messages, json_array_size(job->tools) ? job->tools : NULL, chat_time_now()};
+    return chat_prompt(own ? own : job->loaded->format, &chat, &job->prompt, error);
+}
+
 static bool begin(struct engine *engine, struct job *job, struct error *error) {
     return model_cache_model(&engine->cache, job->model, &job->loaded, error) &&
            (!job->adapter ||
                model_cache_adapter(&engine->cache, job->loaded, job->adapter, &job->with, error)) &&
-           chat_format_prompt(job->loaded->format, job->messages, &job->prompt, error) &&
-           prepare_lengths(job, error) &&
+           make_prompt(job, error) && prepare_lengths(job, error) &&
            kv_cache_reserve(
                &job->kv, transformer_config(job->loaded->transformer), job->prompt.count, error);
 }
@@ -398,6 +409,7 @@ bool engine_open(
         return false;
     }
     model_cache_init(&made->cache, made->compute, PREFILL_ROWS + MAX_RUNNING, MAX_RUNNING);
+    made->cache.chat_template = options->chat_template;
     buffer_init(&made->ready, MAX_ANSWER_BYTES);
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->wake, NULL);

@@ -14,7 +14,8 @@
 struct engine;
 
 struct engine_options {
-    int threads; // 0 for all cores
+    int threads;               // 0 for all cores
+    const char *chat_template; // a file in place of every model's own template, or NULL; borrowed
 };
 
 bool engine_open(
@@ -32,6 +33,7 @@ enum engine_reason {
 
 struct engine_result {
     enum engine_reason reason;
+    bool too_long; // why it failed: the prompt does not fit the context
     int64_t prompt_tokens, completion_tokens;
     struct error error;
 };
@@ -40,6 +42,7 @@ struct engine_request {
     const char *model;      // directory of the base model
     const char *adapter;    // directory of the adapter, NULL for none
     const json_t *messages; // [{"role", "content"}], checked
+    const json_t *tools;    // that the model is told of, or NULL
     double temperature, top_p;
     long maximum_tokens; // 0: as many as the context holds
     bool has_seed;

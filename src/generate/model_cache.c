@@ -1,4 +1,5 @@
 #include "generate/model_cache.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "model/adapter_file.h"
 #include <string.h>
@@ -26,6 +27,7 @@ static void free_model(struct loaded_model *model) {
 static void free_adapter(struct loaded_adapter *adapter) {
     if (!adapter) return;
     lora_free(adapter->lora);
+    chat_format_close(adapter->format);
     memory_free(adapter->directory);
     memory_free(adapter);
 }
@@ -45,7 +47,7 @@ static bool load_model(struct model_cache *cache, const char *directory, struct 
     if (!model) return memory_error(error, "a model");
     bool ok = (model->directory = memory_copy_string(directory)) != NULL &&
               transformer_open(&model->transformer, directory, error) &&
-              chat_format_open(&model->format, directory, error) &&
+              chat_format_open_with(&model->format, directory, NULL, cache->chat_template, error) &&
               inference_create(
                   &model->inference, model->transformer, cache->compute, cache->max_rows, error);
     size_t vocabulary = ok ? transformer_config(model->transformer)->vocabulary_size : 0;
@@ -134,15 +136,25 @@ void model_cache_release_model(struct loaded_model *model) {
 
 // ---- adapters ----
 
-static bool load_adapter(const struct loaded_model *model, const char *directory,
-    struct loaded_adapter **made, struct error *error) {
+// Only an adapter that brings a template of its own has a format.
+static bool load_format(const struct model_cache *cache, const char *directory,
+    struct loaded_adapter *adapter, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    if (!file_path(path, sizeof path, error, directory, "chat_template.jinja")) return false;
+    return cache->chat_template || !file_exists(path) ||
+           chat_format_open_with(&adapter->format, adapter->model->directory, NULL, path, error);
+}
+
+static bool load_adapter(const struct model_cache *cache, const struct loaded_model *model,
+    const char *directory, struct loaded_adapter **made, struct error *error) {
     struct loaded_adapter *adapter = memory_alloc_zeroed(1, sizeof *adapter);
     if (!adapter) return memory_error(error, "an adapter");
     adapter->model = model;
     adapter->directory = memory_copy_string(directory);
     if ((!adapter->directory && !memory_error(error, "an adapter")) ||
         !adapter_file_load(
-            &adapter->lora, transformer_config(model->transformer), directory, error)) {
+            &adapter->lora, transformer_config(model->transformer), directory, error) ||
+        !load_format(cache, directory, adapter, error)) {
         free_adapter(adapter);
         return false;
     }
@@ -166,7 +178,7 @@ bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *m
             MODEL_CACHE_ADAPTERS);
     if (!found) {
         struct loaded_adapter *made = NULL;
-        if (!load_adapter(model, directory, &made, error)) return false;
+        if (!load_adapter(cache, model, directory, &made, error)) return false;
         free_adapter(*place);
         *place = made;
     }

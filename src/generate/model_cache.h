@@ -31,13 +31,15 @@ struct loaded_adapter {
     char *directory;
     const struct loaded_model *model;
     struct lora *lora;
+    struct chat_format *format; // with the template that it was trained with; NULL: the model's
     size_t users;
     uint64_t used;
 };
 
 struct model_cache {
-    struct compute *compute; // borrowed
-    size_t max_rows;         // of a pass
+    struct compute *compute;   // borrowed
+    const char *chat_template; // a file in place of the models' own templates, or NULL; borrowed
+    size_t max_rows;           // of a pass
     size_t max_logit_rows;
     uint64_t clock;
     struct loaded_model *models[MODEL_CACHE_MODELS];

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char training_link[] = "training.jsonl";
@@ -66,6 +67,14 @@ static bool blame(const char **param, const char *name, const struct error *erro
     return false;
 }
 
+// The clock on the wall at that time.
+static json_int_t local_clock(int64_t seconds) {
+    time_t moment = (time_t)seconds;
+    struct tm local;
+    localtime_r(&moment, &local);
+    return (json_int_t)seconds + local.tm_gmtoff;
+}
+
 static bool fill_spec(struct store *store, const struct job_record *job, const char *directory,
     int threads, json_t *spec, const char **param, struct error *error) {
     struct model_record model;
@@ -79,6 +88,7 @@ static bool fill_spec(struct store *store, const struct job_record *job, const c
     json_object_set_new(spec, "threads", json_integer(threads));
     set_json(spec, "hyperparameters", job->hyperparameters);
     set_json(spec, "lora", job->lora);
+    json_object_set_new(spec, "chat_time", json_integer(local_clock(job->created_at)));
     if (!add_file(
             store, job, directory, "training", training_link, job->training_file, spec, error))
         return blame(param, "training_file", error);

@@ -56,13 +56,13 @@ static const struct field chat_fields[] = {
 // What a client library puts into a message that it received and sends back is neutral.
 static const struct field message_fields[] = {
     {"role", FIELD_STRING, FIELD_REQUIRED},
-    {"content", FIELD_ANY, FIELD_REQUIRED},
+    {"content", FIELD_ANY, FIELD_OPTIONAL},
     {"name", FIELD_STRING, FIELD_UNSUPPORTED},
     {"refusal", FIELD_STRING, FIELD_UNSUPPORTED},
     {"annotations", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
     {"audio", FIELD_OBJECT, FIELD_UNSUPPORTED},
-    {"tool_calls", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
-    {"tool_call_id", FIELD_STRING, FIELD_UNSUPPORTED},
+    {"tool_calls", FIELD_ARRAY, FIELD_OPTIONAL},
+    {"tool_call_id", FIELD_STRING, FIELD_OPTIONAL, 0, NAME_LENGTH},
     {"function_call", FIELD_OBJECT, FIELD_UNSUPPORTED},
 };
 
@@ -86,6 +86,7 @@ static const char *plain_role(const char *role) {
         {"developer", "system"}, // its newer name
         {"user", "user"},
         {"assistant", "assistant"},
+        {"tool", "tool"},
     };
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
         if (strcmp(role, roles[i][0]) == 0) return roles[i][1];
@@ -133,6 +134,65 @@ static json_t *plain_content(json_t *content, const char *path, struct reply *re
     return NULL;
 }
 
+static const struct field call_fields[] = {
+    {"id", FIELD_STRING, FIELD_REQUIRED, 0, NAME_LENGTH},
+    {"type", FIELD_STRING, FIELD_REQUIRED},
+    {"function", FIELD_OBJECT, FIELD_REQUIRED},
+};
+
+static const struct field function_fields[] = {
+    {"name", FIELD_STRING, FIELD_REQUIRED, 1, NAME_LENGTH},
+    {"arguments", FIELD_STRING, FIELD_REQUIRED, 0, MESSAGE_MAXIMUM},
+};
+
+static bool check_call(const json_t *call, const char *path, struct reply *reply) {
+    char name[2 * NAME_LENGTH];
+    if (!json_is_object(call)) {
+        fields_refuse_type(reply, path, "an object", call);
+        return false;
+    }
+    if (!CHECK(call, path, call_fields, reply)) return false;
+    if (strcmp(json_string_value(json_object_get(call, "type")), "function") != 0) {
+        snprintf(name, sizeof name, "%s.type", path);
+        reply_error(reply, 400, "unsupported_value", name,
+            "Unsupported value: '%s'. Calls are of type 'function'.", name);
+        return false;
+    }
+    snprintf(name, sizeof name, "%s.function", path);
+    const json_t *function = json_object_get(call, "function");
+    if (!CHECK(function, name, function_fields, reply)) return false;
+    const json_t *arguments = json_object_get(function, "arguments");
+    json_t *read = json_loadb(
+        json_string_value(arguments), json_string_length(arguments), JSON_REJECT_DUPLICATES, NULL);
+    bool good = json_is_object(read);
+    json_decref(read);
+    if (!good)
+        reply_error(reply, 400, "invalid_value", name,
+            "Invalid '%s.arguments': expected a JSON object as a string.", name);
+    return good;
+}
+
+// What an assistant's message called, and what a tool's message answers.
+static bool add_calls(json_t *plain, const json_t *message, const char *path, struct reply *reply) {
+    json_t *calls = fields_get(message, "tool_calls"), *id = fields_get(message, "tool_call_id");
+    const char *role = json_string_value(json_object_get(plain, "role"));
+    char name[NAME_LENGTH];
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        snprintf(name, sizeof name, "%s.tool_calls[%zu]", path, i);
+        if (!check_call(json_array_get(calls, i), name, reply)) return false;
+    }
+    bool misplaced = json_array_size(calls) && strcmp(role, "assistant") != 0;
+    if (misplaced || (id && strcmp(role, "tool") != 0)) {
+        snprintf(name, sizeof name, "%s.%s", path, misplaced ? "tool_calls" : "tool_call_id");
+        reply_error(reply, 400, "invalid_value", name,
+            "Invalid '%s': messages with the role '%s' have none.", name, role);
+        return false;
+    }
+    if (json_array_size(calls)) json_object_set(plain, "tool_calls", calls);
+    if (id) json_object_set(plain, "tool_call_id", id);
+    return true;
+}
+
 static bool read_message(json_t *messages, json_t *message, size_t index, struct reply *reply) {
     char path[64], name[NAME_LENGTH];
     snprintf(path, sizeof path, "messages[%zu]", index);
@@ -145,14 +205,27 @@ static bool read_message(json_t *messages, json_t *message, size_t index, struct
     if (!plain_role(role)) {
         snprintf(name, sizeof name, "%s.role", path);
         reply_error(reply, 400, "invalid_value", name,
-            "Invalid value: '%.40s'. Supported values are: 'system', 'developer', 'user' and "
-            "'assistant'.",
+            "Invalid value: '%.40s'. Supported values are: 'system', 'developer', 'user', "
+            "'assistant' and 'tool'.",
             role);
         return false;
     }
-    json_t *content = plain_content(json_object_get(message, "content"), path, reply);
-    if (!content) return false;
-    json_t *plain = json_pack("{s:s, s:o}", "role", plain_role(role), "content", content);
+    json_t *given = fields_get(message, "content");
+    bool calls = json_array_size(fields_get(message, "tool_calls")) > 0;
+    if (!given && !calls) {
+        snprintf(name, sizeof name, "%s.content", path);
+        reply_error(reply, 400, "missing_required_parameter", name,
+            "Missing required parameter: '%s'.", name);
+        return false;
+    }
+    json_t *content = given ? plain_content(given, path, reply) : NULL;
+    if (given && !content) return false;
+    json_t *plain = json_pack("{s:s, s:o*}", "role", plain_role(role), "content", content);
+    bool good = plain && add_calls(plain, message, path, reply);
+    if (plain && !good) {
+        json_decref(plain);
+        return false;
+    }
     if (plain && json_array_append_new(messages, plain) == 0) return true;
     reply_error(reply, 500, NULL, NULL, "The server is short of memory.");
     return false;

@@ -75,13 +75,13 @@ static void begin_choice(struct choice *choice) {
     send_chunk(completion, chat_answer_begin(&completion->answer, choice->index));
 }
 
-static void send_failure(struct completion *completion, const struct error *error) {
-    bool too_long = error->code == ERROR_INVALID;
-    const char *code = too_long ? "context_length_exceeded" : NULL;
+static void send_failure(struct completion *completion, const struct error *error, bool too_long) {
+    bool refused = error->code == ERROR_INVALID || error->code == ERROR_UNSUPPORTED;
+    const char *code = too_long ? "context_length_exceeded" : refused ? "invalid_value" : NULL;
     struct reply reply;
     reply_init(&reply);
     completion->failed = true;
-    if (too_long)
+    if (refused)
         reply_error(&reply, 400, code, "messages", "%s.", error->message);
     else
         reply_failure(&reply, "generating an answer", error);
@@ -145,7 +145,7 @@ static void take_result(void *context, const struct engine_result *result) {
     completion->answer.completion_tokens += result->completion_tokens;
     bool fails = result->reason == ENGINE_FAILED && !completion->failed;
     if (fails) {
-        send_failure(completion, &result->error);
+        send_failure(completion, &result->error, result->too_long);
     } else if (!completion->failed) {
         choice->finish_reason = reasons[result->reason];
         if (completion->streaming) {
@@ -183,7 +183,7 @@ static void submit_all(struct completion *completion, struct engine_request *req
         if (submit(completion, &completion->choices[i], request, &error)) continue;
         pthread_mutex_lock(&completion->lock);
         completion->running -= completion->count - i;
-        if (!completion->failed) send_failure(completion, &error);
+        if (!completion->failed) send_failure(completion, &error, false);
         pthread_mutex_unlock(&completion->lock);
         cancel(completion);
         return;

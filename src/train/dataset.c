@@ -28,6 +28,7 @@ struct block {
 struct loading {
     const struct chat_format *format;
     const struct dataset_options *options;
+    int64_t chat_time;
     struct file_map map;
     struct line *lines;
     size_t line_count;
@@ -109,8 +110,9 @@ static bool render_line(const struct loading *l, const json_t *root, struct chat
         return error_set(error, ERROR_INVALID,
             "it has no \"messages\"; write {\"messages\": [{\"role\": \"user\", \"content\": …}, "
             "{\"role\": \"assistant\", \"content\": …}]}");
-    return chat_messages_check(messages, error) &&
-           chat_format_example(l->format, messages, options->prompt_weight, example, error);
+    struct chat chat = {.time = l->chat_time};
+    return chat_read(&chat, root, error) && chat_has_answers(&chat, error) &&
+           chat_make_example(l->format, &chat, options->prompt_weight, example, error);
 }
 
 // Cuts what is longer than the context at its end.
@@ -149,6 +151,7 @@ static bool keep(
         part->token_count, (uint32_t)count, (uint32_t)example->trained, line};
     part->token_count = total;
     part->trained_count += example->trained;
+    part->endless_count += example->endless;
     if (count > part->longest) part->longest = count;
     return true;
 }
@@ -255,6 +258,7 @@ static void add_totals(struct dataset *whole, const struct dataset *part) {
     whole->token_count += part->token_count;
     whole->trained_count += part->trained_count;
     whole->truncated_count += part->truncated_count;
+    whole->endless_count += part->endless_count;
     if (part->longest > whole->longest) whole->longest = part->longest;
 }
 
@@ -312,6 +316,7 @@ bool dataset_load(struct dataset **dataset, const char *path, const struct chat_
     const struct dataset_options *options, struct thread_pool *pool, struct dataset_faults *faults,
     struct error *error) {
     struct loading loading = {.format = format, .options = options};
+    loading.chat_time = options->chat_time ? options->chat_time : chat_time_now();
     const char *file_name = options->file_name ? options->file_name : path;
     *dataset = NULL;
     memset(faults, 0, sizeof *faults);

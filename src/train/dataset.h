@@ -32,6 +32,7 @@ struct dataset {
     uint64_t token_count;
     uint64_t trained_count;
     size_t truncated_count; // examples cut at their end to fit the context
+    size_t endless_count;   // examples with an answer that has no end-of-turn token
     size_t longest;         // tokens, after that
 };
 
@@ -52,6 +53,7 @@ struct dataset_options {
     float prompt_weight; // of tokens of a chat that are not the assistant's: 0, but in pretraining
     float text_weight;   // of the tokens of a plain text; 0: such lines are faults
     size_t minimum_examples; // fewer are a fault
+    int64_t chat_time;       // what chat templates take for now; 0: now
 };
 
 // Reads, checks and tokenises. On failure with faults in the file, `faults` tells them (and *error

@@ -86,8 +86,11 @@ bool train_job_create(const char *directory, const struct train_spec *spec, stru
               file_path(path, sizeof path, error, directory, JOB_SPEC_FILE);
     if (ok && file_exists(path)) {
         json_t *present = read_spec_file(directory, error);
+        // A run goes on with more or fewer cores, and on another day.
         json_object_del(present, "threads");
         json_object_del(wanted, "threads");
+        json_object_del(present, "chat_time");
+        json_object_del(wanted, "chat_time");
         ok = present &&
              (json_equal(present, wanted) ||
                  error_set(error, ERROR_CONFLICT,
@@ -113,7 +116,8 @@ static bool load_file(struct job *job, const struct chat_format *format, size_t 
     const char *name = validation ? spec->validation_file_name : spec->training_file_name;
     bool full = spec->full.on;
     struct dataset_options options = {name, context, full ? (float)spec->full.prompt_weight : 0,
-        full ? (float)spec->full.text_weight : 0, validation ? 1 : DATASET_MINIMUM_EXAMPLES};
+        full ? (float)spec->full.text_weight : 0, validation ? 1 : DATASET_MINIMUM_EXAMPLES,
+        spec->chat_time};
     if (full && spec->full.example_tokens && spec->full.example_tokens < context)
         options.context_length = spec->full.example_tokens;
     return dataset_load(validation ? &job->validation : &job->training, path, format, &options,
@@ -147,7 +151,8 @@ static bool load_data(struct job *job, bool *reported, struct error *error) {
     struct model_config config;
     struct thread_pool *pool;
     if (!model_config_load(&config, job->spec.model, error) ||
-        !chat_format_open(&format, job->spec.model, error))
+        !chat_format_open_with(
+            &format, job->spec.model, job->spec.adapter, job->spec.chat_template, error))
         return false;
     if (!thread_pool_create(&pool, job->spec.threads, error)) {
         chat_format_close(format);
@@ -187,11 +192,18 @@ static bool write_plan(struct job *job, struct error *error) {
         error);
 }
 
-static bool report_truncated(struct job *job, struct error *error) {
-    if (!job->training->truncated_count) return true;
-    return train_events_message(&job->events, "warn", error,
-        "%zu of %zu examples are longer than the model's context and were cut at their end",
-        job->training->truncated_count, job->training->example_count);
+static bool report_examples(struct job *job, struct error *error) {
+    const struct dataset *data = job->training;
+    return (!data->truncated_count ||
+               train_events_message(&job->events, "warn", error,
+                   "%zu of %zu examples are longer than the model's context and were cut at their "
+                   "end",
+                   data->truncated_count, data->example_count)) &&
+           (!data->endless_count ||
+               train_events_message(&job->events, "warn", error,
+                   "%zu of %zu examples have an answer that the model's chat template ends with no "
+                   "end-of-turn token: the model does not learn from them when to stop",
+                   data->endless_count, data->example_count));
 }
 
 // ---- training ----
@@ -264,7 +276,7 @@ static enum job_exit run(struct job *job, struct error *error) {
         return JOB_EXIT_FAILED;
     }
     if (validating)
-        return write_plan(job, error) && report_truncated(job, error) &&
+        return write_plan(job, error) && report_examples(job, error) &&
                        train_events_status(&job->events, "queued", error)
                    ? JOB_EXIT_SUCCEEDED
                    : JOB_EXIT_FAILED;

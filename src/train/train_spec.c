@@ -22,6 +22,7 @@ void train_spec_free(struct train_spec *spec) {
     memory_free(spec->validation_file);
     memory_free(spec->validation_file_name);
     memory_free(spec->adapter);
+    memory_free(spec->chat_template);
     memset(spec, 0, sizeof *spec);
 }
 
@@ -109,7 +110,7 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
 bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *error) {
     const json_t *numbers = json_object_get(root, "hyperparameters");
     const json_t *lora = json_object_get(root, "lora");
-    double seed = 0, threads = spec->threads, rank = (double)spec->lora_rank;
+    double seed = 0, threads = spec->threads, rank = (double)spec->lora_rank, chat_time = 0;
     if (!json_is_object(root))
         return error_set(error, ERROR_INVALID, "spec.json is not a JSON object");
     if (!read_text(root, "model", true, &spec->model, error) ||
@@ -119,6 +120,8 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
         !read_text(root, "validation_file", false, &spec->validation_file, error) ||
         !read_text(root, "validation_file_name", false, &spec->validation_file_name, error) ||
         !read_text(root, "adapter", false, &spec->adapter, error) ||
+        !read_text(root, "chat_template", false, &spec->chat_template, error) ||
+        !read_number(root, "chat_time", 0, 1e12, &chat_time, error) ||
         !read_number(root, "seed", 0, 9e15, &seed, error) ||
         !read_number(root, "threads", 0, 1024, &threads, error) ||
         !read_number(root, "checkpoint_seconds", 0.01, 1e9, &spec->checkpoint_seconds, error) ||
@@ -131,6 +134,7 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
         !read_full(&spec->full, json_object_get(root, "full_parameters"), error))
         return false;
     spec->seed = (uint64_t)seed;
+    spec->chat_time = (int64_t)chat_time;
     spec->threads = (int)threads;
     spec->lora_rank = (size_t)rank;
     return true;
@@ -165,6 +169,10 @@ json_t *train_spec_json(const struct train_spec *spec) {
         "learning_rate_multiplier", number_or_auto(spec->rate_multiplier), "lora", "rank",
         (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "threads", spec->threads,
         "checkpoint_seconds", spec->checkpoint_seconds);
+    if (root && spec->chat_template)
+        json_object_set_new(root, "chat_template", json_string(spec->chat_template));
+    if (root && spec->chat_time)
+        json_object_set_new(root, "chat_time", json_integer(spec->chat_time));
     if (root && spec->full.on) json_object_set_new(root, "full_parameters", full_json(&spec->full));
     return root;
 }

@@ -34,7 +34,9 @@ struct train_spec {
     char *training_file_name;
     char *validation_file; // or NULL
     char *validation_file_name;
-    char *adapter; // to continue from, or NULL
+    char *adapter;       // to continue from, or NULL
+    char *chat_template; // a file whose template is taken in place of the model's own, or NULL
+    int64_t chat_time;   // what templates take for now (model/chat_example.h); 0: now
     uint64_t seed;
     double epochs;          // 0: auto
     double batch_size;      // 0: auto

@@ -13,9 +13,33 @@ static const char *base_name(const struct trainer *t) {
     return t->spec->base_model_name ? t->spec->base_model_name : t->spec->model;
 }
 
+static bool copy_file(const char *from, const char *to, struct error *error) {
+    char *bytes;
+    size_t length;
+    if (!file_read(from, MAX_MODEL_FILE, &bytes, &length, error)) return false;
+    bool ok = file_write_atomic(to, bytes, length, error);
+    memory_free(bytes);
+    return ok;
+}
+
+// A template that is not the model's own goes where the result goes: it answers in the form that it
+// was trained in.
+static bool copy_template(const struct trainer *t, const char *directory, struct error *error) {
+    char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+    const char *template = t->spec->chat_template;
+    if (!template && t->spec->adapter) {
+        if (!file_path(from, sizeof from, error, t->spec->adapter, "chat_template.jinja"))
+            return false;
+        if (file_exists(from)) template = from;
+    }
+    return !template || (file_path(to, sizeof to, error, directory, "chat_template.jinja") &&
+                            copy_file(template, to, error));
+}
+
 static bool write_adapter(void *context, const char *directory, struct error *error) {
     const struct trainer *t = context;
-    return adapter_file_save(t->lora, directory, base_name(t), error);
+    return adapter_file_save(t->lora, directory, base_name(t), error) &&
+           copy_template(t, directory, error);
 }
 
 // The ends of the last epochs stay, as models that can be used; of the others only the newest is
@@ -41,18 +65,13 @@ static bool copy_model_files(const struct trainer *t, const char *directory, str
     static const char *const names[] = {"config.json", "generation_config.json", "tokenizer.json",
         "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE], *bytes;
-        size_t length;
+        char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
         if (!file_path(from, sizeof from, error, t->spec->model, names[i]) ||
             !file_path(to, sizeof to, error, directory, names[i]))
             return false;
-        if (!file_exists(from)) continue;
-        if (!file_read(from, MAX_MODEL_FILE, &bytes, &length, error)) return false;
-        bool ok = file_write_atomic(to, bytes, length, error);
-        memory_free(bytes);
-        if (!ok) return false;
+        if (file_exists(from) && !copy_file(from, to, error)) return false;
     }
-    return true;
+    return copy_template(t, directory, error);
 }
 
 static bool write_result(struct trainer *t, const char *directory, struct error *error) {

@@ -97,8 +97,9 @@ static void make_example(
     const struct chat_format *format, const char *text, struct chat_example *example) {
     struct error error;
     json_t *messages = json_loads(text, 0, NULL);
+    struct chat chat = {.messages = messages};
     assert_non_null(messages);
-    if (!chat_format_example(format, messages, 0, example, &error)) fail_msg("%s", error.message);
+    if (!chat_make_example(format, &chat, 0, example, &error)) fail_msg("%s", error.message);
     json_decref(messages);
 }
 
@@ -165,7 +166,7 @@ static void test_chat_example_has_the_prompt_before_the_answer(void **state) {
     json_decref(question);
 }
 
-static void test_chat_messages_check_names_the_message_and_the_fault(void **state) {
+static void test_chat_read_names_the_message_and_the_fault(void **state) {
     (void)state;
     static const struct {
         const char *messages, *part;
@@ -180,14 +181,28 @@ static void test_chat_messages_check_names_the_message_and_the_fault(void **stat
         {"[{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 0}]", "no assistant message"},
         {"[{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 2}]", "neither 0 nor 1"},
         {"[{\"role\": \"user\", \"content\": [{\"type\": \"image_url\"}]}]", "not text"},
+        {"[{\"role\": \"assistant\", \"content\": null}]", "message 1 has no \"content\""},
+        {"[{\"role\": \"assistant\", \"tool_calls\": []}]", "message 1 has no \"content\""},
+        {"[{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {}}]}]", "message 1, call 1"},
+        {"[{\"role\": \"assistant\", \"tool_calls\": [{\"type\": \"function\", \"function\": "
+         "{\"name\": \"f\", \"arguments\": \"{oops\"}}]}]",
+            "\"arguments\" that are not a JSON object"},
+        {"[{\"role\": \"user\", \"content\": \"\", \"tool_calls\": [{\"type\": \"function\", "
+         "\"function\": {\"name\": \"f\", \"arguments\": \"{}\"}}]}]",
+            "its role is user"},
+        {"[{\"role\": \"assistant\", \"content\": \"\", \"function_call\": {}}]",
+            "write \"tool_calls\""},
+        {"[{\"role\": \"assistant\", \"content\": \"\", \"refusal\": \"no\"}]", "\"refusal\""},
+        {"[{\"role\": \"tool\", \"content\": \"\", \"tool_call_id\": 5}]", "\"tool_call_id\""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct error error = {0};
-        json_t *messages = json_loads(rows[i].messages, 0, NULL);
-        assert_false(chat_messages_check(messages, &error));
+        json_t *root = json_pack("{s:o}", "messages", json_loads(rows[i].messages, 0, NULL));
+        struct chat chat = {0};
+        assert_false(chat_read(&chat, root, &error) && chat_has_answers(&chat, &error));
         if (!strstr(error.message, rows[i].part))
             fail_msg("%s: \"%s\"", rows[i].messages, error.message);
-        json_decref(messages);
+        json_decref(root);
     }
 }
 
@@ -200,7 +215,7 @@ int main(void) {
         WITH_FORMAT(test_chat_example_trains_answers_and_the_ends_of_their_turns),
         WITH_FORMAT(test_chat_example_leaves_answers_of_weight_0_out),
         WITH_FORMAT(test_chat_example_has_the_prompt_before_the_answer),
-        cmocka_unit_test(test_chat_messages_check_names_the_message_and_the_fault),
+        cmocka_unit_test(test_chat_read_names_the_message_and_the_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

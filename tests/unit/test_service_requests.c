@@ -133,12 +133,49 @@ static void test_chat_request_refuses_what_is_wrong_by_its_name(void **state) {
     refuse_chat("{" HELLO ", \"metadata\": {\"a\": 1}}", "metadata", "invalid_value");
 }
 
+#define CALL(arguments)                                                                            \
+    "{\"id\": \"call_1\", \"type\": \"function\", \"function\": {\"name\": \"f\", "                \
+    "\"arguments\": \"" arguments "\"}}"
+
+static void test_chat_request_takes_calls_of_tools_and_their_answers_in_the_history(void **state) {
+    (void)state;
+    struct chat_request request;
+    struct reply reply;
+    reply_init(&reply);
+    json_t *body =
+        parse("{\"model\": \"m\", \"messages\": [{\"role\": \"user\", \"content\": \"a\"}, "
+              "{\"role\": \"assistant\", \"content\": null, \"tool_calls\": [" CALL(
+                  "{}") "]}, {\"role\": \"tool\", \"tool_call_id\": \"call_1\", "
+                        "\"content\": \"b\"}]}");
+    assert_true(chat_request_read(&request, body, &reply));
+    const json_t *call = json_array_get(request.messages, 1);
+    assert_null(json_object_get(call, "content"));
+    assert_int_equal(json_array_size(json_object_get(call, "tool_calls")), 1);
+    const json_t *answer = json_array_get(request.messages, 2);
+    assert_string_equal(json_string_value(json_object_get(answer, "role")), "tool");
+    assert_string_equal(json_string_value(json_object_get(answer, "tool_call_id")), "call_1");
+    chat_request_free(&request);
+    reply_free(&reply);
+    json_decref(body);
+}
+
 static void test_chat_request_refuses_messages_that_it_cannot_render(void **state) {
     (void)state;
 #define MESSAGES(text) "{\"model\": \"m\", \"messages\": [" text "]}"
     refuse_chat(MESSAGES("1"), "messages[0]", "invalid_type");
     refuse_chat(
-        MESSAGES("{\"role\": \"tool\", \"content\": \"\"}"), "messages[0].role", "invalid_value");
+        MESSAGES("{\"role\": \"robot\", \"content\": \"\"}"), "messages[0].role", "invalid_value");
+    refuse_chat(MESSAGES("{\"role\": \"assistant\", \"tool_calls\": []}"), "messages[0].content",
+        "missing_required_parameter");
+    refuse_chat(MESSAGES("{\"role\": \"assistant\", \"tool_calls\": [1]}"),
+        "messages[0].tool_calls[0]", "invalid_type");
+    refuse_chat(
+        MESSAGES("{\"role\": \"user\", \"content\": \"\", \"tool_calls\": [" CALL("{}") "]}"),
+        "messages[0].tool_calls", "invalid_value");
+    refuse_chat(MESSAGES("{\"role\": \"assistant\", \"tool_calls\": [" CALL("{oops") "]}"),
+        "messages[0].tool_calls[0].function", "invalid_value");
+    refuse_chat(MESSAGES("{\"role\": \"user\", \"content\": \"\", \"tool_call_id\": \"a\"}"),
+        "messages[0].tool_call_id", "invalid_value");
     refuse_chat(
         MESSAGES("{\"role\": \"user\"}"), "messages[0].content", "missing_required_parameter");
     refuse_chat(
@@ -294,6 +331,7 @@ int main(void) {
         cmocka_unit_test(test_chat_request_has_the_defaults_of_the_api),
         cmocka_unit_test(test_chat_request_joins_text_parts_and_maps_developer_to_system),
         cmocka_unit_test(test_chat_request_refuses_what_is_wrong_by_its_name),
+        cmocka_unit_test(test_chat_request_takes_calls_of_tools_and_their_answers_in_the_history),
         cmocka_unit_test(test_chat_request_refuses_messages_that_it_cannot_render),
         cmocka_unit_test(test_job_request_fills_in_auto),
         cmocka_unit_test(test_job_request_lets_the_method_win_over_the_flat_form),
