@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MEGABYTE = 1000000 };
+
 static const char *data = "./temper-data", *id, *quantize, *template_path;
 static struct cli_list aliases;
 static long threads;
@@ -58,9 +60,9 @@ struct bar {
 
 static void draw(void *context, uint64_t done, uint64_t total) {
     struct bar *bar = context;
-    if (!bar->begun) progress_start(&bar->progress, "quantising, MB", total >> 20, false);
+    if (!bar->begun) progress_start(&bar->progress, "quantising, MB", total / MEGABYTE, false);
     bar->begun = true;
-    progress_update(&bar->progress, done >> 20, NULL);
+    progress_update(&bar->progress, done / MEGABYTE, NULL);
 }
 
 static bool write_quantized(

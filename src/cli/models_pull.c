@@ -19,7 +19,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { MAX_PARALLEL = 32, MAX_ATTEMPTS = 1000, MAX_SMALL = 64, MAX_NAMED = 5 };
+enum { MAX_PARALLEL = 32, MAX_ATTEMPTS = 1000, MAX_SMALL = 64, MAX_NAMED = 5, MEGABYTE = 1000000 };
 
 static const char *data = "./temper-data", *id, *revision = "main", *only_file, *template_path;
 static struct cli_list aliases;
@@ -63,31 +63,38 @@ struct pull {
     int lock;
     struct progress progress;
     bool begun;
+    bool hopeless; // what came shows that the model cannot be used
     uint64_t last_done;
     double last_time, speed; // bytes a second
 };
 
 // ---- progress ----
 
+// Measured over the last second or more, and until then since the start.
+static double speed(struct pull *pull, uint64_t done, double now) {
+    double passed = now - pull->last_time;
+    double bytes = done > pull->last_done ? (double)(done - pull->last_done) : 0;
+    if (passed >= 1) {
+        pull->speed = bytes / passed;
+        pull->last_time = now;
+        pull->last_done = done;
+    }
+    return pull->speed > 0 || passed <= 0 ? pull->speed : bytes / passed;
+}
+
 static void draw(void *context, uint64_t done, uint64_t total) {
     struct pull *pull = context;
-    char note[FACT_SIZE], speed[FACT_SIZE];
+    char note[FACT_SIZE], rate[FACT_SIZE];
     double now = progress_clock();
     if (!pull->begun) {
-        progress_start(&pull->progress, "fetching, MB", total >> 20, false);
+        progress_start(&pull->progress, "fetching, MB", total / MEGABYTE, false);
         pull->begun = true;
         pull->last_time = now;
         pull->last_done = done;
     }
-    if (now - pull->last_time >= 1) {
-        bool more = done > pull->last_done;
-        pull->speed = more ? (double)(done - pull->last_done) / (now - pull->last_time) : 0;
-        pull->last_time = now;
-        pull->last_done = done;
-    }
-    fact_bytes(speed, (uint64_t)pull->speed);
-    snprintf(note, sizeof note, "%.32s/s", speed);
-    progress_update(&pull->progress, done >> 20, note);
+    fact_bytes(rate, (uint64_t)speed(pull, done, now));
+    snprintf(note, sizeof note, "%.32s/s", rate);
+    progress_update(&pull->progress, done / MEGABYTE, note);
 }
 
 // ---- which files ----
@@ -109,12 +116,21 @@ static bool want(struct pull *pull, struct hub_want *wants, size_t *count, const
     return true;
 }
 
+static void announce(const struct pull *pull, size_t count, uint64_t bytes) {
+    char size[FACT_SIZE];
+    fact_bytes(size, bytes);
+    fprintf(stderr, "%s at %.12s: %zu weight file%s, %s to come\n", pull->model,
+        pull->listing.commit, count, count == 1 ? "" : "s", size);
+}
+
 static bool fetch(struct pull *pull, const struct hub_want *wants, size_t count, bool large,
     struct error *error) {
     uint64_t bytes;
     if (!hub_remaining(wants, count, &bytes, error) ||
-        !model_install_has_room(&pull->install, bytes, pull->model, error) ||
-        !hub_fetch(&pull->hub, pull->model, &pull->listing, wants, count, large ? draw : NULL, pull,
+        !model_install_has_room(&pull->install, bytes, pull->model, error))
+        return false;
+    if (large) announce(pull, count, bytes);
+    if (!hub_fetch(&pull->hub, pull->model, &pull->listing, wants, count, large ? draw : NULL, pull,
             error))
         return false;
     if (large && pull->begun) progress_finish(&pull->progress, NULL);
@@ -230,15 +246,29 @@ static bool place_template(struct pull *pull, struct error *error) {
     return !template_path || model_install_template(&pull->install, template_path, error);
 }
 
-static bool pull_directory(struct pull *pull, struct error *error) {
+// What a model is told by before its weights: if this cannot be used, the weights need not come.
+static bool check_early(struct pull *pull, struct error *error) {
+    pull->hopeless = !model_config_load(&pull->report.config, pull->install.staging, error) ||
+                     !model_check_chat(&pull->report, pull->install.staging, error);
+    return !pull->hopeless;
+}
+
+static bool check_listing(const struct pull *pull, struct error *error) {
     if (!hub_listing_find(&pull->listing, "config.json") ||
         (!hub_listing_find(&pull->listing, "model.safetensors") &&
             !hub_listing_find(&pull->listing, WEIGHTS_INDEX_FILE)))
         return no_weights(pull, error);
-    return fetch_small(pull, error) && place_template(pull, error) &&
-           model_config_load(&pull->report.config, pull->install.staging, error) &&
-           model_check_chat(&pull->report, pull->install.staging, error) &&
-           fetch_weights(pull, error);
+    return hub_listing_find(&pull->listing, "tokenizer.json") ||
+           error_set(error, ERROR_UNSUPPORTED,
+               "%s has no tokenizer.json, which other forms of a tokenizer cannot stand for; take "
+               "a "
+               "repository that has one",
+               pull->model);
+}
+
+static bool pull_directory(struct pull *pull, struct error *error) {
+    return check_listing(pull, error) && fetch_small(pull, error) && place_template(pull, error) &&
+           check_early(pull, error) && fetch_weights(pull, error);
 }
 
 static bool pull_gguf(struct pull *pull, struct error *error) {
@@ -293,9 +323,11 @@ static bool run(struct pull *pull, struct error *error) {
            model_install_publish(&pull->install, error);
 }
 
-// What is left of a pull that failed: parts to go on from, or an empty directory.
+// What is left of a pull that failed: parts to go on from, or nothing of use.
 static void leave(struct pull *pull) {
+    struct error left;
     if (rmdir(pull->install.staging) == 0) return;
+    if (pull->hopeless && file_remove_tree(pull->install.staging, &left)) return;
     fprintf(stderr,
         "temper: what has come stays in %s; the same command goes on from there, and `temper "
         "models "

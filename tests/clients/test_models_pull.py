@@ -128,7 +128,7 @@ class Pull(unittest.TestCase):
             self.hub.add(f"org/{name}", write_model(self.folder / name, **changes))
             self.assertIn(expected, self.pull(model=f"org/{name}", status=1))
         self.assertEqual(self.hub.asked("model.safetensors"), [])
-        self.assertFalse(self.target("org/moe").exists())
+        self.assertEqual(list((self.data / "models").iterdir()), [])
 
     # ---- broken connections
 
@@ -263,7 +263,7 @@ class Pull(unittest.TestCase):
         self.hub.fail("the list", Fault("answer", b"<html>"))
         self.assertIn("not JSON", self.pull(status=1))
         full = {"sha": "0" * 40, "siblings": [{"rfilename": name, "size": 1 << 45, "blobId": "0" * 40}
-                                              for name in ("config.json", "model.safetensors")]}
+                                              for name in ("config.json", "tokenizer.json", "model.safetensors")]}
         self.hub.fail("the list", Fault("answer", json.dumps(full).encode()))
         self.assertIn("has room for", self.pull(status=1))
 
@@ -282,6 +282,17 @@ class Pull(unittest.TestCase):
         self.hub.status.clear()
         self.pull(token="hf_right")
         self.assert_whole()
+
+    def test_a_model_that_is_hidden_says_what_to_do(self):
+        self.hub.fail("the list", Fault("status", (401, {"X_Error_Code": "RepoNotFound"})))
+        message = self.pull(status=1)
+        self.assertIn("no such model", message)
+        self.assertIn("HF_TOKEN", message)
+
+    def test_a_model_without_a_tokenizer_is_refused(self):
+        (self.source / "tokenizer.json").unlink()
+        self.hub.add("org/tiny", self.source)
+        self.assertIn("tokenizer.json", self.pull(status=1))
 
     def test_what_is_not_there_is_said(self):
         self.assertIn("has no model org/none", self.pull(model="org/none", status=1))
