@@ -1,12 +1,15 @@
 // temper models add: checks a model that lies on this machine, and makes it known by a name.
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/model_directory.h"
 #include "base/progress.h"
 #include "cli/cli_options.h"
 #include "cli/model_facts.h"
 #include "cli/model_install.h"
 #include "cli/models.h"
+#include "model/gguf.h"
 #include "model/quantize.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,13 +83,55 @@ static bool write_quantized(
     return ok;
 }
 
+// ---- what is no model ----
+
+static bool has_file(const char *directory, const char *name) {
+    char path[FILE_PATH_SIZE];
+    return file_path(path, sizeof path, NULL, directory, name) && file_exists(path);
+}
+
+// The first GGUF file of a directory (memory_free), or NULL.
+static char *find_gguf(const char *directory) {
+    struct dirent *entry;
+    char *found = NULL;
+    DIR *folder = opendir(directory);
+    while (folder && !found && (entry = readdir(folder))) {
+        size_t length = strlen(entry->d_name);
+        if (length > 5 && !strcmp(entry->d_name + length - 5, ".gguf"))
+            found = memory_format("%s/%s", directory, entry->d_name);
+    }
+    if (folder) closedir(folder);
+    return found;
+}
+
+static bool check_kind(const char *source, struct error *error) {
+    char gguf[FILE_PATH_SIZE];
+    if (model_directory_holds_model(source) || gguf_find(gguf, sizeof gguf, source)) return true;
+    if (!file_is_directory(source))
+        return error_set(
+            error, ERROR_INVALID, "%s is neither a directory nor a .gguf file", source);
+    if (has_file(source, "adapter_config.json"))
+        return error_set(error, ERROR_INVALID,
+            "%s holds an adapter, not a whole model; run: temper models add-adapter %s --base NAME",
+            source, source);
+    char *inside = find_gguf(source);
+    if (inside)
+        error_set(error, ERROR_INVALID, "%s has no config.json; to add its GGUF file, give %s",
+            source, inside);
+    else
+        error_set(error, ERROR_INVALID,
+            "%s has no config.json: it is no model in Hugging Face's layout", source);
+    memory_free(inside);
+    return false;
+}
+
 // ---- adding ----
 
 // Faults are named with the path that the user gave, as far as they lie there; the last look is at
 // what was made of it.
 static bool fill(struct model_install *install, const char *source, enum data_type type,
     struct model_report *report, struct error *error) {
-    if (!model_check_weights(report, source, error) ||
+    if (!check_kind(source, error) || !model_check_weights(report, source, error) ||
         (!template_path && !model_check_chat(report, source, error)) ||
         !model_install_refer(install, source, quantize != NULL, error) ||
         (template_path && (!model_install_template(install, template_path, error) ||

@@ -43,7 +43,12 @@ static const struct cli_syntax syntax = {
 
 static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
 
-enum { ADAPTER_FILES = sizeof files / sizeof *files, SECRET = 24, MAX_NAME = 200 };
+enum {
+    ADAPTER_FILES = sizeof files / sizeof *files,
+    SECRET = 24,
+    MAX_NAME = 200,
+    MAX_CONFIG = 1 << 20
+};
 
 // An adapter on its way.
 struct addition {
@@ -57,12 +62,30 @@ struct addition {
 
 // ---- checks ----
 
+// An adapter's config may say for which model it was made: a hint where it does not fit.
+static void add_hint(const struct addition *addition, struct error *error) {
+    char path[FILE_PATH_SIZE], *text;
+    size_t length;
+    if (!file_path(path, sizeof path, NULL, addition->source, files[0]) ||
+        !file_read(path, MAX_CONFIG, &text, &length, NULL))
+        return;
+    json_t *config = json_loadb(text, length, 0, NULL);
+    const char *made_for = json_string_value(json_object_get(config, "base_model_name_or_path"));
+    if (made_for && *made_for && strcmp(made_for, addition->base.id))
+        error_prefix(
+            error, "not for %s (its config says: for %.200s)", addition->base.id, made_for);
+    json_decref(config);
+    memory_free(text);
+}
+
 static bool check_adapter(struct addition *addition, struct error *error) {
     struct model_config config;
     struct lora *lora;
-    if (!model_config_load(&config, addition->base.path, error) ||
-        !adapter_file_load(&lora, &config, addition->source, error))
+    if (!model_config_load(&config, addition->base.path, error)) return false;
+    if (!adapter_file_load(&lora, &config, addition->source, error)) {
+        if (error->code == ERROR_INVALID) add_hint(addition, error);
         return false;
+    }
     addition->rank = lora->rank;
     lora_free(lora);
     return true;

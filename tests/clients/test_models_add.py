@@ -110,6 +110,10 @@ class Add(InAFolder):
         self.refused(source, "chat_template.jinja")
         self.refused(self.folder / "none", "none")
         self.refused(self.folder, "config.json")
+        self.refused(ROOT / "README.md", "neither a directory nor a .gguf file")
+        self.refused(ROOT / "tests" / "golden" / "tied" / "adapter", "temper models add-adapter")
+        (self.folder / "only.gguf").write_bytes(b"GGUF")
+        self.refused(self.folder, "give", "only.gguf")
 
     def test_a_type_that_is_not_computed_with_is_named(self):
         source = write_model(self.folder / "types")
