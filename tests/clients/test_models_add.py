@@ -235,12 +235,15 @@ class BesideAServer(InAFolder):
 
     def test_a_base_model_that_is_in_use_is_not_removed_by_accident(self):
         source = write_model(self.folder / "tiny")
-        self.models("add", source, "--id", "meta-llama/Llama-3.1-8B-Instruct")
+        self.models("add", source, "--id", "klusterai/Meta-Llama-3.1-8B-Instruct-Turbo")
         rows = self.folder / "rows.jsonl"
         rows.write_text("".join((ROOT / "examples" / "sentiment.jsonl").read_text().splitlines(keepends=True)[:10]))
-        done = subprocess.run([TEMPER, "jobs", "create", rows, "--model", "klusterai/Meta-Llama-3.1-8B-Instruct-Turbo",
+        done = subprocess.run([TEMPER, "jobs", "create", rows, "--model", "meta-llama/Meta-Llama-3.1-8B-Instruct",
                                "--epochs", "1", "--watch"], env=self.server.environment(), capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"ft:meta-llama:Llama-3.1-8B-Instruct:personal:[0-9a-f]{8}")
+        job = self.request("/fine_tuning/jobs")["data"][0]
+        self.assertEqual(job["model"], "klusterai/Meta-Llama-3.1-8B-Instruct-Turbo")
+        self.assertIn("choices", self.answer(job["fine_tuned_model"]))
         self.assertIn("--force", self.models("remove", "meta-llama/Llama-3.1-8B-Instruct", status=1))
         self.models("remove", "meta-llama/Llama-3.1-8B-Instruct", "--force")

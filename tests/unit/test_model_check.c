@@ -145,6 +145,28 @@ static void test_model_check_refuses_an_index_that_leads_elsewhere(void **state)
     assert_refused(*state, "../x.safetensors");
 }
 
+static void test_weights_index_bears_short_memory(void **state) {
+    static const char text[] = "{\"weight_map\": {\"b\": \"2.safetensors\", \"a\": "
+                               "\"1.safetensors\", \"c\": \"2.safetensors\"}}";
+    struct weights_index index;
+    struct error error;
+    uint64_t failures = 0;
+    (void)state;
+    for (;; failures++) {
+        memory_fail_at(failures + 1);
+        bool ok = weights_index_parse(&index, text, strlen(text), &error);
+        memory_fail_at(0);
+        if (ok) break;
+        assert_int_equal(error.code, ERROR_MEMORY);
+        assert_true(failures < 20);
+    }
+    assert_true(failures >= 7);
+    assert_int_equal(index.shard_count, 2);
+    assert_string_equal(index.shards[weights_index_find(&index, "a")->shard], "1.safetensors");
+    assert_null(weights_index_find(&index, "d"));
+    weights_index_free(&index);
+}
+
 static void test_model_check_names_a_tokenizer_of_another_model(void **state) {
     assert_int_equal(symlink(TEMPER_SOURCE_DIR "/models/mini-instruct/tokenizer.json",
                          path_in(*state, "tokenizer.json")),
@@ -196,6 +218,7 @@ int main(void) {
         WITH_MODEL(test_model_check_names_a_file_that_is_cut_off),
         WITH_MODEL(test_model_check_refuses_an_index_that_leads_elsewhere),
         WITH_MODEL(test_model_check_names_a_tokenizer_of_another_model),
+        cmocka_unit_test(test_weights_index_bears_short_memory),
         cmocka_unit_test(test_model_check_finds_nothing_wrong_with_the_built_in_model),
         WITH_MODEL(test_model_check_renders_the_template),
     };
