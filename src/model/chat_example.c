@@ -41,7 +41,7 @@ static const struct chat_template *template_for(
     return chat->tools && format->for_tools ? format->for_tools : format->template;
 }
 
-bool chat_render(const struct chat_format *format, const struct chat *chat, const json_t *plain,
+static bool render(const struct chat_format *format, const struct chat *chat, const json_t *plain,
     size_t count, bool opening, struct chat_text *text, struct error *error) {
     const struct chat_template *template = template_for(format, chat);
     if (!template)
@@ -91,7 +91,7 @@ static bool looks_the_same(const struct chat_format *format, const struct chat *
     return same;
 }
 
-bool chat_check_written(const struct chat_format *format, const struct chat *chat,
+static bool check_written(const struct chat_format *format, const struct chat *chat,
     const json_t *plain, bool opening, const struct chat_text *whole, struct error *error) {
     const struct {
         const char *what;
@@ -115,13 +115,38 @@ static bool encode_part(const struct chat_format *format, const struct chat_text
         format->tokenizer, text->text + from, text->from_data + from, to - from, ids, error);
 }
 
+static bool calls_tools(const json_t *messages) {
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        if (json_array_size(json_object_get(json_array_get(messages, i), "tool_calls")))
+            return true;
+    return false;
+}
+
+// All of a chat, and its messages as the template takes them: the first way in which it can be
+// rendered, and nothing is passed over. The error is that of the way that transformers goes, or
+// says what is passed over.
+static bool render_whole(const struct chat_format *format, const struct chat *chat, bool opening,
+    json_t **plain, struct chat_text *text, struct error *error) {
+    int ways = calls_tools(chat->messages) ? CHAT_CALLS_COUNT : 1;
+    for (int way = 0; way < ways; way++) {
+        struct error fault = {0};
+        *plain = chat_plain_messages(chat->messages, way, &fault);
+        bool rendered =
+            *plain && render(format, chat, *plain, json_array_size(*plain), opening, text, &fault);
+        if (rendered && check_written(format, chat, *plain, opening, text, &fault)) return true;
+        if (rendered || !way) *error = fault;
+        chat_text_free(text);
+        json_decref(*plain);
+        *plain = NULL;
+    }
+    return false;
+}
+
 bool chat_prompt(const struct chat_format *format, const struct chat *chat, struct token_ids *ids,
     struct error *error) {
     struct chat_text text = {0};
-    json_t *plain = chat_plain_messages(chat->messages, error);
-    bool ok = plain &&
-              chat_render(format, chat, plain, json_array_size(plain), true, &text, error) &&
-              chat_check_written(format, chat, plain, true, &text, error) &&
+    json_t *plain;
+    bool ok = render_whole(format, chat, true, &plain, &text, error) &&
               encode_part(format, &text, 0, text.length, ids, error);
     chat_text_free(&text);
     json_decref(plain);
@@ -260,7 +285,11 @@ static bool parts_ways(struct making *m, const struct chat_text *part, size_t at
 // is asked for it.
 static bool find_beginning(struct making *m, size_t index, size_t *at) {
     struct chat_text part;
-    if (!chat_render(m->format, m->chat, m->messages, index, true, &part, m->error)) return false;
+    if (!render(m->format, m->chat, m->messages, index, true, &part, m->error))
+        return error_prefix(m->error,
+            "the model's chat template makes nothing %s message %zu, so that the answer in it "
+            "cannot be told apart",
+            index ? "of what stands before" : "where nothing stands before", index + 1);
     *at = common_length(&part, &m->whole);
     bool ok = (*at == part.length && *at >= m->done) ||
               parts_ways(m, &part, *at, index + 1, "before it,", "when it asks for the answer");
@@ -286,8 +315,7 @@ static bool find_end(struct making *m, size_t index, size_t *at) {
     struct chat_text part;
     *at = m->whole.length;
     if (index + 1 == json_array_size(m->messages)) return true;
-    if (!chat_render(m->format, m->chat, m->messages, index + 1, false, &part, m->error))
-        return false;
+    if (!render(m->format, m->chat, m->messages, index + 1, false, &part, m->error)) return false;
     size_t common = common_length(&part, &m->whole), end = common;
     if (common < part.length)
         while (end > m->done && !ends_turn(m, m->done, end))
@@ -325,7 +353,7 @@ static bool counts(const json_t *message) {
 
 static bool add_turns(struct making *m) {
     for (size_t i = 0; i < json_array_size(m->messages); i++) {
-        size_t at;
+        size_t at = 0;
         if (!counts(json_array_get(m->chat->messages, i))) continue;
         if (!find_beginning(m, i, &at) || !add_prompt(m, at) || !find_end(m, i, &at) ||
             !add_answer(m, at))
@@ -338,16 +366,12 @@ bool chat_make_example(const struct chat_format *format, const struct chat *chat
     float prompt_weight, struct chat_example *example, struct error *error) {
     struct making making = {.format = format,
         .chat = chat,
-        .messages = chat_plain_messages(chat->messages, error),
         .prompt_weight = prompt_weight,
         .example = example,
         .error = error};
-    size_t count = json_array_size(making.messages);
     example->tokens.count = 0;
     example->endless = false;
-    bool ok = making.messages &&
-              chat_render(format, chat, making.messages, count, false, &making.whole, error) &&
-              chat_check_written(format, chat, making.messages, false, &making.whole, error) &&
+    bool ok = render_whole(format, chat, false, &making.messages, &making.whole, error) &&
               add_turns(&making);
     if (ok) finish(example);
     chat_text_free(&making.whole);

@@ -1,4 +1,4 @@
-// What opening a chat format, checking chats and rendering them share.
+// What opening a chat format, reading chats and rendering them share.
 #ifndef MODEL_CHAT_INTERNAL_H
 #define MODEL_CHAT_INTERNAL_H
 
@@ -19,19 +19,19 @@ struct chat_format {
     bool adds_space; // the tokenizer puts a space before a text: a part of one needs care
 };
 
+// How a message that calls tools looks to a template: as transformers has it, or, for templates
+// that fail on that, as they were written for.
+enum chat_calls {
+    CHAT_CALLS_PLAIN,         // no content where it has none, arguments as objects
+    CHAT_CALLS_WITH_CONTENT,  // "" where it has none
+    CHAT_CALLS_AS_CLIENTS_DO, // null where it has none, arguments as JSON in a text
+    CHAT_CALLS_COUNT
+};
+
 // The messages as templates know them (a new reference), as transformers hands them over: no
-// members that are null, a plain role, content as one text, arguments of tool calls as objects,
-// reasoning under each of its names. NULL with an error.
-json_t *chat_plain_messages(const json_t *messages, struct error *error) WARN_UNUSED;
-
-// Renders the first `count` of plain messages.
-bool chat_render(const struct chat_format *format, const struct chat *chat, const json_t *plain,
-    size_t count, bool opening, struct chat_text *text, struct error *error) WARN_UNUSED;
-
-// A fault if the template passes over the chat's tools, calls of tools, or what tools answered:
-// `whole` is all of it, rendered.
-bool chat_check_written(const struct chat_format *format, const struct chat *chat,
-    const json_t *plain, bool opening, const struct chat_text *whole,
-    struct error *error) WARN_UNUSED;
+// members that are null, a plain role, content as one text, reasoning under each of its names.
+// NULL with an error.
+json_t *chat_plain_messages(
+    const json_t *messages, enum chat_calls calls, struct error *error) WARN_UNUSED;
 
 #endif

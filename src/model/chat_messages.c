@@ -210,23 +210,31 @@ static json_t *joined_parts(const json_t *content) {
 
 // transformers' documentation has arguments as objects; OpenAI's clients send them as JSON in a
 // text.
-static json_t *plain_arguments(json_t *arguments, struct error *error) {
-    if (!json_is_string(arguments)) return json_incref(arguments);
-    json_t *read = json_loadb(
-        json_string_value(arguments), json_string_length(arguments), JSON_REJECT_DUPLICATES, NULL);
-    if (!read)
+static json_t *plain_arguments(json_t *arguments, bool as_text, struct error *error) {
+    char *written = NULL;
+    json_t *made = NULL;
+    if (json_is_string(arguments) == as_text) return json_incref(arguments);
+    if (as_text) {
+        written = json_dumps(arguments, 0);
+        made = written ? json_string(written) : NULL;
+        free(written);
+    } else {
+        made = json_loadb(json_string_value(arguments), json_string_length(arguments),
+            JSON_REJECT_DUPLICATES, NULL);
+    }
+    if (!made)
         error_set(
             error, ERROR_INVALID, "a tool call's \"arguments\" are not a JSON object as a text");
-    return read;
+    return made;
 }
 
-static json_t *plain_calls(const json_t *calls, struct error *error) {
+static json_t *plain_calls(const json_t *calls, bool as_text, struct error *error) {
     json_t *plain = json_deep_copy(calls);
     for (size_t i = 0; plain && i < json_array_size(plain); i++) {
         json_t *function = json_object_get(json_array_get(plain, i), "function");
         json_t *arguments = json_object_get(function, "arguments");
-        json_t *read = arguments ? plain_arguments(arguments, error) : NULL;
-        if (arguments && (!read || json_object_set_new(function, "arguments", read))) {
+        json_t *made = arguments ? plain_arguments(arguments, as_text, error) : NULL;
+        if (arguments && (!made || json_object_set_new(function, "arguments", made))) {
             json_decref(plain);
             return NULL;
         }
@@ -236,8 +244,10 @@ static json_t *plain_calls(const json_t *calls, struct error *error) {
 }
 
 // One member of a message: a new reference, or NULL with an error.
-static json_t *plain_member(const char *name, json_t *value, struct error *error) {
-    if (!strcmp(name, "tool_calls")) return plain_calls(value, error);
+static json_t *plain_member(
+    const char *name, json_t *value, enum chat_calls calls, struct error *error) {
+    if (!strcmp(name, "tool_calls"))
+        return plain_calls(value, calls == CHAT_CALLS_AS_CLIENTS_DO, error);
     const char *role = strcmp(name, "role") ? NULL : plain_role(json_string_value(value));
     json_t *made = role                                               ? json_string(role)
                    : !strcmp(name, "content") && json_is_array(value) ? joined_parts(value)
@@ -263,26 +273,36 @@ static bool alias_reasoning(json_t *message) {
     return older && !json_object_set(message, "reasoning_content", reasoning);
 }
 
-static json_t *plain_message(const json_t *message, struct error *error) {
+static bool add_missing_content(json_t *message, enum chat_calls calls) {
+    if (calls == CHAT_CALLS_PLAIN || !json_object_get(message, "tool_calls") ||
+        json_object_get(message, "content"))
+        return true;
+    return !json_object_set_new(
+        message, "content", calls == CHAT_CALLS_WITH_CONTENT ? json_string("") : json_null());
+}
+
+static json_t *plain_message(const json_t *message, enum chat_calls calls, struct error *error) {
     json_t *plain = json_object(), *value;
     const char *name;
     bool ok = plain != NULL;
     if (!ok) memory_error(error, "a chat");
     json_object_foreach((json_t *)message, name, value) {
         if (!ok || is_left_out(name, value)) continue;
-        json_t *made = plain_member(name, value, error);
+        json_t *made = plain_member(name, value, calls, error);
         ok = made && (!json_object_set_new(plain, name, made) || memory_error(error, "a chat"));
     }
-    if (ok && (alias_reasoning(plain) || memory_error(error, "a chat"))) return plain;
+    if (ok && ((alias_reasoning(plain) && add_missing_content(plain, calls)) ||
+                  memory_error(error, "a chat")))
+        return plain;
     json_decref(plain);
     return NULL;
 }
 
-json_t *chat_plain_messages(const json_t *messages, struct error *error) {
+json_t *chat_plain_messages(const json_t *messages, enum chat_calls calls, struct error *error) {
     json_t *plain = json_array();
     bool ok = plain || memory_error(error, "a chat");
     for (size_t i = 0; ok && i < json_array_size(messages); i++) {
-        json_t *row = plain_message(json_array_get(messages, i), error);
+        json_t *row = plain_message(json_array_get(messages, i), calls, error);
         ok = row && (!json_array_append_new(plain, row) || memory_error(error, "a chat"));
     }
     if (ok) return plain;

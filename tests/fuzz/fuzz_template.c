@@ -1,12 +1,19 @@
-// Chat templates: the text up to a NUL is the template, a JSON behind it the variables.
+// Chat templates: the text up to a NUL is the template, a JSON behind it the variables. What is
+// rendered has a mark for every byte, 0 or 1.
 #include "model/chat_template.h"
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char standard[] =
-        "{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"n\": 3}";
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"x é\"}, {\"role\": \"assistant\", "
+        "\"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {\"a\": [1, 2.5, "
+        "null]}}}]}, "
+        "{\"role\": \"tool\", \"content\": \"<b>\"}], \"tools\": [{\"type\": \"function\", "
+        "\"function\": {\"name\": \"f\", \"parameters\": {\"properties\": {\"a\": {}}}}}], \"n\": "
+        "3}";
     const uint8_t *end = memchr(data, 0, size);
     size_t length = end ? (size_t)(end - data) : size;
     struct chat_template *parsed;
@@ -18,7 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         variables = json_loads(standard, 0, NULL);
     }
     if (chat_template_parse(&parsed, (const char *)data, length, &error)) {
-        if (chat_template_render(parsed, NULL, variables, 0, &text, &error)) chat_text_free(&text);
+        if (chat_template_render(parsed, NULL, variables, 1752148800, &text, &error)) {
+            for (size_t i = 0; i < text.length; i++)
+                if (text.from_data[i] > 1) abort();
+            chat_text_free(&text);
+        }
         chat_template_free(parsed);
     }
     json_decref(variables);

@@ -14,6 +14,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from parity import template_cases
 from support.server import ROOT, TEMPER
 
 MODEL = ROOT / "models" / "mini-instruct"
@@ -75,6 +76,52 @@ class Live(unittest.TestCase):
                 wanted = tokenizer.apply_chat_template(chat, add_generation_prompt=prompt, tokenize=True,
                                                        return_dict=True)["input_ids"]
                 self.assertEqual(got, list(wanted), chat)
+
+    def test_templates_of_real_models_on_random_chats(self):
+        cases = template_cases.random_cases(SEED, 40)
+        if not cases:
+            self.skipTest("the folder of test data is not here")
+        path = self.folder / "templates.json"
+        path.write_text(json.dumps(template_cases.written(cases)))
+        program = pathlib.Path(TEMPER).parent / "test_chat_template"
+        done = subprocess.run([str(program)], env={**os.environ, "TEMPER_TEMPLATE_CASES": str(path)},
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_ids_of_chats_with_tools_by_templates_of_real_models(self):
+        tokenizer = AutoTokenizer.from_pretrained(MODEL)
+        templates = template_cases.shared_templates()
+        if not templates:
+            self.skipTest("the folder of test data is not here")
+        compared = 0
+        for name, template in templates.items():
+            if "strftime_now" in template:
+                continue  # another clock; test_chat_template compares those
+            path = self.folder / "template.jinja"
+            path.write_text(template)
+            for _ in range(3):
+                compared += self.compare_chat(tokenizer, path, template_cases.random_data(self.chance), name)
+        self.assertGreater(compared, 20)
+
+    def compare_chat(self, tokenizer, path, data, name):
+        """1 where both render the chat; False where transformers refuses it, or its template passes something over."""
+        asked = data["add_generation_prompt"]
+        try:
+            wanted = tokenizer.apply_chat_template(
+                data["messages"], tools=data["tools"], chat_template=path.read_text(), add_generation_prompt=asked,
+                tokenize=True, return_dict=True, sanitize_control_tokens=True)["input_ids"]
+        except Exception:  # whatever Python code that the template became may raise
+            return 0
+        if not asked:
+            return 0  # without an answer to be found, only a prompt is a plain rendering
+        done = subprocess.run([TEMPER, "tokenize", "--model", str(MODEL), "--chat", "--prompt", "--chat-template",
+                               str(path), "--json"], capture_output=True, text=True,
+                              input=json.dumps({"messages": data["messages"], "tools": data["tools"]}))
+        if done.returncode:
+            self.assertIn("does not write", done.stderr, (name, data))
+            return 0
+        self.assertEqual(json.loads(done.stdout)["ids"], list(wanted), (name, data))
+        return 1
 
     def rows(self, count):
         lines = (ROOT / "examples" / "json-generation.jsonl").read_text().splitlines()

@@ -1,13 +1,24 @@
 // Looking into values: items, characters, members, slices, equality and order, as Python has them.
 #include "model/template/template_run.h"
 #include "model/template/template_unicode.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_EQUAL_DEPTH = 100 };
 
+const char *run_describe(struct run *run, const struct value *value) {
+    struct error ignored;
+    if (value->kind != VALUE_UNDEFINED) return value_kind_name(value);
+    size_t size = value->missing ? strlen(value->missing) + 32 : 0;
+    char *text = size ? arena_take(&run->arena, size, &ignored) : NULL;
+    if (!text) return "something that is not there";
+    snprintf(text, size, "\"%s\", which is not there", value->missing);
+    return text;
+}
+
 bool run_need(struct run *run, const struct value *value, enum value_kind kind, const char *what) {
     if (value && value->kind == kind) return true;
-    return run_fault(run, "%s cannot take %s", what, value ? value_kind_name(value) : "nothing");
+    return run_fault(run, "%s cannot take %s", what, value ? run_describe(run, value) : "nothing");
 }
 
 bool run_integer(struct run *run, const struct value *value, int64_t otherwise, int64_t *integer,
@@ -103,7 +114,7 @@ bool run_items(struct run *run, const struct value *value, struct value *list) {
         return true;
     }
     return value->kind == VALUE_UNDEFINED ||
-           run_fault(run, "%s has no items", value_kind_name(value));
+           run_fault(run, "%s has no items", run_describe(run, value));
 }
 
 bool run_length(struct run *run, const struct value *value, size_t *length) {
@@ -122,7 +133,7 @@ bool run_length(struct run *run, const struct value *value, size_t *length) {
         return true;
     }
     return value->kind == VALUE_UNDEFINED ||
-           run_fault(run, "%s has no length", value_kind_name(value));
+           run_fault(run, "%s has no length", run_describe(run, value));
 }
 
 // ---- members ----
@@ -177,9 +188,9 @@ static bool bound_method(
 
 bool run_attribute(
     struct run *run, const struct value *value, const char *name, struct value *result) {
-    *result = (struct value){.kind = VALUE_UNDEFINED};
+    *result = (struct value){.kind = VALUE_UNDEFINED, .missing = name};
     if (value->kind == VALUE_UNDEFINED)
-        return run_fault(run, "\".%s\" of something that is not there", name);
+        return run_fault(run, "\".%s\" of %s", name, run_describe(run, value));
     const struct template_row *row = template_method_row(value, name);
     if (row) return bound_method(run, value, row->name, result);
     if (is_hidden(value, name)) return true;
@@ -191,8 +202,9 @@ bool run_attribute(
 // An attribute by a key that is a string: what Jinja falls back to.
 static bool attribute_by_key(
     struct run *run, const struct value *value, const struct value *key, struct value *result) {
-    char name[64] = "";
-    if (key->kind != VALUE_STRING || key->string.length >= sizeof name) return true;
+    if (key->kind != VALUE_STRING || key->string.length >= 64) return true;
+    char *name = arena_take(&run->arena, key->string.length + 1, run->error);
+    if (!name) return false;
     memcpy(name, key->string.bytes, key->string.length);
     return run_attribute(run, value, name, result);
 }
@@ -224,7 +236,7 @@ bool run_index(
     size_t at;
     *result = (struct value){.kind = VALUE_UNDEFINED};
     if (value->kind == VALUE_UNDEFINED)
-        return run_fault(run, "an index into something that is not there");
+        return run_fault(run, "an index into %s", run_describe(run, value));
     if (value->kind == VALUE_MAP && !value->map->namespace) {
         if (!map_member(run, value->map, key, result)) return false;
         return result->kind != VALUE_UNDEFINED || attribute_by_key(run, value, key, result);
@@ -298,7 +310,7 @@ bool run_slice(struct run *run, const struct node *node, struct value *result) {
     bool sliced =
         owner.kind == VALUE_STRING || (owner.kind == VALUE_LIST && owner.list->kind < LIST_VIEW);
     if (!sliced && owner.kind == VALUE_UNDEFINED)
-        return run_fault(run, "a slice of something that is not there");
+        return run_fault(run, "a slice of %s", run_describe(run, &owner));
     *result = (struct value){.kind = VALUE_UNDEFINED};
     if (!sliced) return true;
     if (!run_length(run, &owner, &count) || !slice_bounds(run, node, (int64_t)count, &slice))
@@ -383,7 +395,7 @@ bool run_compare(struct run *run, const struct value *left, const struct value *
         return compare_lists(run, left->list, right->list, order);
     if (!numbers && !strings)
         return run_fault(
-            run, "a comparison of %s with %s", value_kind_name(left), value_kind_name(right));
+            run, "a comparison of %s with %s", run_describe(run, left), run_describe(run, right));
     *order = value_order(left, right);
     return !strings || arena_work_bytes(&run->arena, left->string.length, run->error);
 }

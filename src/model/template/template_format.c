@@ -76,7 +76,7 @@ static bool write_number(struct run *run, const struct conversion *conversion,
     char pattern[16], digits[512];
     bool real = strchr("feEgG", conversion->letter) != NULL;
     if (!value_is_number(value))
-        return run_fault(run, "%%%c of %s", conversion->letter, value_kind_name(value));
+        return run_fault(run, "%%%c of %s", conversion->letter, run_describe(run, value));
     if (!real && value->kind == VALUE_REAL && !(value->real < 9e18 && value->real > -9e18))
         return run_fault(run, "a number that is too large");
     int64_t whole = value->kind == VALUE_REAL      ? (int64_t)value->real

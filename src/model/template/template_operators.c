@@ -180,7 +180,7 @@ static bool arithmetic(struct run *run, enum operation operation, const struct v
     const struct value *right, struct value *result) {
     if (!value_is_number(left) || !value_is_number(right))
         return run_fault(
-            run, "an operation on %s and %s", value_kind_name(left), value_kind_name(right));
+            run, "an operation on %s and %s", run_describe(run, left), run_describe(run, right));
     bool whole = left->kind != VALUE_REAL && right->kind != VALUE_REAL && operation != OP_DIVIDE &&
                  !(operation == OP_POWER && whole_of(right) < 0);
     return whole ? whole_arithmetic(run, operation, whole_of(left), whole_of(right), result)

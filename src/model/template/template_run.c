@@ -58,6 +58,7 @@ static bool look_up(struct run *run, const char *name, struct value *result) {
             return arena_work(&run->arena, looked_at / 16, run->error);
         }
     *result = template_function(name);
+    if (result->kind == VALUE_UNDEFINED) result->missing = name;
     return arena_work(&run->arena, looked_at / 16, run->error);
 }
 
@@ -186,7 +187,7 @@ static bool call(struct run *run, const struct node *node, struct value *result)
     if (!run_attribute(run, &owner, target->name, &callee)) return false;
     if (callee.kind == VALUE_UNDEFINED)
         return run_fault(
-            run, "%s has no method \"%s\" here", value_kind_name(&owner), target->name);
+            run, "%s has no method \"%s\" here", run_describe(run, &owner), target->name);
     return gather(run, node->first, &arguments) &&
            call_value(run, &callee, target, &arguments, result);
 }

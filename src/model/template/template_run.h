@@ -54,6 +54,9 @@ struct arguments {
 // Sets the error, with the line at work. Returns false.
 bool run_fault(struct run *run, const char *format, ...) PRINTF_LIKE(2, 3);
 
+// What a value is, for a fault: "a string", or what is missing, by its name.
+const char *run_describe(struct run *run, const struct value *value);
+
 bool run_bind(
     struct run *run, struct frame *frame, const char *name, const struct value *value) WARN_UNUSED;
 struct frame *run_new_frame(struct run *run, struct frame *parent);

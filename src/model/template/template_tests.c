@@ -41,7 +41,7 @@ static bool remainder_is(struct run *run, const struct value *value, const struc
     int64_t wanted, bool *result) {
     struct value rest, number = value_integer(wanted);
     if (!value_is_number(value))
-        return run_fault(run, "a test of %s for a remainder", value_kind_name(value));
+        return run_fault(run, "a test of %s for a remainder", run_describe(run, value));
     return template_operate(run, OP_REMAINDER, value, by, &rest) &&
            run_equal(run, &rest, &number, result);
 }
@@ -106,7 +106,7 @@ TEST(test_sameas) {
     bool shared = (value->kind == VALUE_LIST && operand->kind == VALUE_LIST) ||
                   (value->kind == VALUE_MAP && operand->kind == VALUE_MAP);
     if (!single && !shared && value->kind == operand->kind)
-        return run_fault(run, "sameas on %s", value_kind_name(value));
+        return run_fault(run, "sameas on %s", run_describe(run, value));
     *result = shared ? (value->kind == VALUE_LIST ? value->list == operand->list
                                                   : value->map == operand->map)
                      : value->kind == operand->kind && value_same_scalar(value, operand);

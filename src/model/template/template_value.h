@@ -94,6 +94,7 @@ struct closure {
 struct value {
     enum value_kind kind;
     union {
+        const char *missing; // VALUE_UNDEFINED: the name that nothing stood at, or NULL
         bool boolean;
         int64_t integer;
         double real;
