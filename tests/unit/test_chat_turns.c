@@ -256,8 +256,9 @@ static void test_chat_format_takes_the_template_named_for_tools_where_there_are_
     void **state) {
     (void)state;
     char *directory = model_with(
-        "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"T{{ tools | tojson }}"
-        "{{ messages | tojson }}<|eot_id|>\"}, {\"name\": \"default\", \"template\": "
+        "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"{{ tools | tojson }}"
+        "{% for m in messages %}T{{ m.content }}<|eot_id|>{% endfor %}\"}, {\"name\": \"default\", "
+        "\"template\": "
         "\"D{% for m in messages %}{{ m.content }}<|eot_id|>{% endfor %}\"}]}");
     struct chat_format *format;
     struct buffer text;
@@ -271,7 +272,7 @@ static void test_chat_format_takes_the_template_named_for_tools_where_there_are_
         "{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}], \"tools\": [{\"type\": "
         "\"function\", \"function\": {\"name\": \"f\"}}]}",
         0, &text);
-    assert_int_equal(*buffer_text(&text), 'T');
+    assert_string_equal(buffer_text(&text), "Tx|");
     buffer_free(&text);
     chat_format_close(format);
     test_directory_remove(directory);
