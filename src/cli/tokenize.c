@@ -12,7 +12,7 @@
 enum { MAX_INPUT = 256 << 20 };
 
 static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data";
-static bool chat, prompt, special, as_json;
+static bool chat, prompt, special, lines, as_json;
 
 static const struct cli_option options[] = {
     {"--model", "M", CLI_TEXT, &model, "whose tokenizer: a name or a directory"},
@@ -23,11 +23,14 @@ static const struct cli_option options[] = {
     {"--chat-template", "FILE", CLI_TEXT, &chat_template,
         "a Jinja template in place of the model's own"},
     {"--special", NULL, CLI_FLAG, &special, "special tokens in a text become those tokens"},
+    {"--lines", NULL, CLI_FLAG, &lines,
+        "each line of the input is a text as JSON (\"…\"): print the ids of each on a line"},
     {"--json", NULL, CLI_FLAG, &as_json, "print {\"ids\": …, \"count\": …, \"tokens\": …}"},
 };
 
 static const struct cli_syntax syntax = {
-    .usage = "temper tokenize [--model M] [--chat [--prompt]] [--json] < TEXT",
+    .usage =
+        "temper tokenize [--model M] [--chat [--prompt] | --lines] [--special] [--json] < TEXT",
     .purpose = "Reads a text (or a chat's JSON) on standard input and prints its token ids.",
     .example =
         "  echo -n 'Hello, world' | temper tokenize --json\n"
@@ -96,20 +99,56 @@ static void print_ids(const struct tokenizer *tokenizer, const struct token_ids 
     json_decref(root);
 }
 
+static bool encode_line(const struct tokenizer *tokenizer, const char *line, size_t length,
+    struct token_ids *ids, struct error *error) {
+    json_error_t fault;
+    json_t *text = json_loadb(line, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+    ids->count = 0;
+    bool ok = json_is_string(text)
+                  ? tokenizer_encode(tokenizer, json_string_value(text), json_string_length(text),
+                        special, ids, error)
+                  : error_set(error, ERROR_INVALID, "a line of the input is no text in JSON: %.40s",
+                        text ? "another value" : fault.text);
+    json_decref(text);
+    return ok;
+}
+
+static bool print_lines(
+    const struct tokenizer *tokenizer, const struct buffer *input, struct error *error) {
+    struct token_ids ids = {0};
+    bool ok = true;
+    const char *line = buffer_text(input), *end = line + input->length, *next;
+    for (; ok && line < end; line = next + 1) {
+        next = memchr(line, '\n', (size_t)(end - line));
+        if (!next) next = end;
+        ok = encode_line(tokenizer, line, (size_t)(next - line), &ids, error);
+        if (ok) print_ids(tokenizer, &ids);
+    }
+    token_ids_free(&ids);
+    return ok;
+}
+
+static bool print_input(
+    const struct chat_format *format, const struct buffer *input, struct error *error) {
+    const struct tokenizer *tokenizer = chat_format_tokenizer(format);
+    struct token_ids ids = {0};
+    if (lines) return print_lines(tokenizer, input, error);
+    bool ok =
+        chat ? encode_chat(format, input, &ids, error)
+             : tokenizer_encode(tokenizer, buffer_text(input), input->length, special, &ids, error);
+    if (ok) print_ids(tokenizer, &ids);
+    token_ids_free(&ids);
+    return ok;
+}
+
 static bool run(const struct buffer *input, struct error *error) {
     struct model_directory found;
     struct chat_format *format;
-    struct token_ids ids = {0};
     if (!model_directory_find(&found, model, data, error)) return false;
     bool ok = chat_format_open_with(&format, found.path, NULL, chat_template, error);
     model_directory_free(&found);
     if (!ok) return false;
-    const struct tokenizer *tokenizer = chat_format_tokenizer(format);
-    ok = chat
-             ? encode_chat(format, input, &ids, error)
-             : tokenizer_encode(tokenizer, buffer_text(input), input->length, special, &ids, error);
-    if (ok) print_ids(tokenizer, &ids);
-    token_ids_free(&ids);
+    ok = print_input(format, input, error);
     chat_format_close(format);
     return ok;
 }

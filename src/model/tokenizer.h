@@ -1,8 +1,11 @@
 // Tokenizers as Hugging Face's tokenizer.json describes them: BPE, byte-level (GPT-2, Llama 3,
-// Qwen) or with sentencepiece's alphabet and byte fallback (Llama 2, TinyStories). What a file asks
-// for and this program does not do is refused by its name when the file is opened.
+// Qwen, SmolLM) or with sentencepiece's alphabet and byte fallback (Llama 2, Mistral, TinyLlama).
+// The ids are those of Hugging Face's `tokenizers`. What a file asks for and this program does not
+// do is refused by its name when the file is opened.
 //
-// After opening, a tokenizer is read-only and may be used from several threads.
+// After opening, a tokenizer is read-only (it holds no cache) and may be used from several threads.
+// A text takes time in proportion to its length (n log n for one piece of n bytes without a cut); a
+// pattern of a file that would take longer is an error.
 #ifndef MODEL_TOKENIZER_H
 #define MODEL_TOKENIZER_H
 
@@ -50,6 +53,10 @@ bool tokenizer_encode_marked(const struct tokenizer *tokenizer, const char *text
 // The bytes that a token stands for, "" for special ones and unknown ids. A character may be spread
 // over several tokens.
 const char *tokenizer_token_bytes(const struct tokenizer *tokenizer, int32_t id, size_t *length);
+
+// The same of the token with which a text begins: sentencepiece's tokenizers put a space before a
+// text, and take it away again.
+const char *tokenizer_first_bytes(const struct tokenizer *tokenizer, int32_t id, size_t *length);
 
 // The text of a token as the vocabulary spells it, special ones too; NULL for unknown ids.
 const char *tokenizer_token_text(const struct tokenizer *tokenizer, int32_t id);

@@ -1,10 +1,12 @@
 // Byte-pair encoding (Sennrich et al. 2016) of one piece of text: starting from single bytes or
-// characters, the neighbouring pair of lowest rank is merged until no pair has a rank. Pairs wait
-// in a heap, symbols in a linked list, so that a piece of n symbols takes n log n time whatever it
-// holds.
+// characters, the neighbouring pair of lowest rank is merged until no pair has a rank. Short pieces
+// are searched for that pair from left to right; in long ones pairs wait in a heap and symbols in a
+// linked list, so that a piece of n symbols takes n log n time whatever it holds.
 #include "base/memory.h"
 #include "model/tokenizer_internal.h"
-#include <string.h>
+#include "model/unicode.h"
+
+enum { SHORT_PIECE = 48 };
 
 struct symbol {
     int32_t id;
@@ -15,7 +17,6 @@ struct candidate {
     uint32_t rank;
     int32_t left; // index of the left symbol
     int32_t left_id, right_id;
-    int32_t result;
 };
 
 struct work {
@@ -26,9 +27,98 @@ struct work {
     size_t heap_count;
 };
 
-enum { SMALL_PIECE = 64 };
+// ---- the first symbols ----
 
-// ---- the heap: lowest rank first, then leftmost ----
+// Unknown characters are held back until a known one follows: neighbours may become one token.
+struct starting {
+    const struct tokenizer *tokenizer;
+    int32_t *ids; // room for a symbol for each byte
+    size_t count;
+    bool unknown;
+};
+
+static void flush_unknown(struct starting *s) {
+    if (s->unknown) s->ids[s->count++] = s->tokenizer->unknown;
+    s->unknown = false;
+}
+
+static void add_unknown(struct starting *s) {
+    if (s->tokenizer->unknown < 0) return;
+    if (!s->tokenizer->fuse_unknown) flush_unknown(s);
+    s->unknown = true;
+}
+
+static bool add_bytes(struct starting *s, const char *text, size_t length) {
+    const int32_t *bytes = s->tokenizer->byte_tokens;
+    for (size_t i = 0; i < length; i++)
+        if (bytes[(uint8_t)text[i]] < 0) return false;
+    for (size_t i = 0; i < length; i++)
+        s->ids[s->count++] = bytes[(uint8_t)text[i]];
+    return true;
+}
+
+static void add_character(struct starting *s, const char *text, size_t length) {
+    const struct tokenizer *t = s->tokenizer;
+    int32_t id = token_map_find_piece(t, text, length);
+    if (id >= 0) {
+        flush_unknown(s);
+        s->ids[s->count++] = id;
+    } else if (!t->byte_fallback || !add_bytes(s, text, length))
+        add_unknown(s);
+}
+
+static size_t first_symbols(
+    const struct tokenizer *t, const char *piece, size_t length, int32_t *ids) {
+    struct starting s = {.tokenizer = t, .ids = ids};
+    for (size_t at = 0, size = 1; at < length; at += size) {
+        if (!t->byte_level) {
+            unicode_character(piece + at, length - at, &size);
+            add_character(&s, piece + at, size);
+            continue;
+        }
+        int32_t id = t->byte_tokens[(uint8_t)piece[at]];
+        if (id < 0) {
+            add_unknown(&s);
+            continue;
+        }
+        flush_unknown(&s);
+        s.ids[s.count++] = id;
+    }
+    flush_unknown(&s);
+    return s.count;
+}
+
+// ---- short pieces ----
+
+static const struct merge no_merge = {0, UINT32_MAX, -1};
+
+static const struct merge *merge_of(const struct tokenizer *t, int32_t left, int32_t right) {
+    const struct merge *merge = merge_map_find(&t->merges, left, right);
+    return merge ? merge : &no_merge;
+}
+
+// Merges in place; returns how many ids are left.
+static size_t merge_short(const struct tokenizer *t, int32_t *ids, size_t count) {
+    const struct merge *merges[SHORT_PIECE];
+    for (size_t i = 0; i + 1 < count; i++)
+        merges[i] = merge_of(t, ids[i], ids[i + 1]);
+    while (count > 1) {
+        size_t best = 0;
+        for (size_t i = 1; i + 1 < count; i++)
+            if (merges[i]->rank < merges[best]->rank) best = i;
+        if (merges[best]->rank == UINT32_MAX) break;
+        ids[best] = merges[best]->result;
+        memmove(ids + best + 1, ids + best + 2, (count - best - 2) * sizeof *ids);
+        if (count - best > 2)
+            memmove(merges + best, merges + best + 1, (count - best - 2) * sizeof *merges);
+        count--;
+        if (best) merges[best - 1] = merge_of(t, ids[best - 1], ids[best]);
+        if (best + 1 < count) merges[best] = merge_of(t, ids[best], ids[best + 1]);
+    }
+    return count;
+}
+
+// ---- long pieces: a heap, lowest rank first, then leftmost ----
 
 static bool before(const struct candidate *a, const struct candidate *b) {
     return a->rank != b->rank ? a->rank < b->rank : a->left < b->left;
@@ -58,15 +148,12 @@ static struct candidate heap_pop(struct work *w) {
     return top;
 }
 
-// ---- merging ----
-
 static void consider(struct work *w, int32_t left) {
     int32_t right = left < 0 ? -1 : w->symbols[left].next;
     if (right < 0) return;
     int32_t left_id = w->symbols[left].id, right_id = w->symbols[right].id;
     const struct merge *merge = merge_map_find(&w->tokenizer->merges, left_id, right_id);
-    if (merge)
-        heap_push(w, (struct candidate){merge->rank, left, left_id, right_id, merge->result});
+    if (merge) heap_push(w, (struct candidate){merge->rank, left, left_id, right_id});
 }
 
 // A candidate is stale if one of its symbols was merged since.
@@ -76,14 +163,15 @@ static bool still_there(const struct work *w, const struct candidate *candidate)
            w->symbols[left->next].id == candidate->right_id;
 }
 
-static void merge_all(struct work *w) {
+static void merge_long(struct work *w) {
     for (size_t i = 0; i + 1 < w->count; i++)
         consider(w, (int32_t)i);
     while (w->heap_count) {
         struct candidate candidate = heap_pop(w);
         if (!still_there(w, &candidate)) continue;
         struct symbol *left = &w->symbols[candidate.left], *right = &w->symbols[left->next];
-        left->id = candidate.result;
+        left->id =
+            merge_map_find(&w->tokenizer->merges, candidate.left_id, candidate.right_id)->result;
         left->next = right->next;
         right->id = -1;
         if (left->next >= 0) w->symbols[left->next].previous = candidate.left;
@@ -92,88 +180,54 @@ static void merge_all(struct work *w) {
     }
 }
 
-// ---- the first symbols ----
-
-static void add_symbol(struct work *w, int32_t id) {
-    int32_t at = (int32_t)w->count++;
-    w->symbols[at] = (struct symbol){id, at - 1, -1};
-    if (at) w->symbols[at - 1].next = at;
+// Merges in place through a list and a heap; returns how many ids are left.
+static size_t merge_in(struct work *w, int32_t *ids) {
+    size_t count = 0;
+    for (size_t i = 0; i < w->count; i++)
+        w->symbols[i] =
+            (struct symbol){ids[i], (int32_t)i - 1, i + 1 < w->count ? (int32_t)i + 1 : -1};
+    merge_long(w);
+    for (int32_t at = 0; at >= 0; at = w->symbols[at].next)
+        ids[count++] = w->symbols[at].id;
+    return count;
 }
 
-static size_t character_length(const char *text, size_t left) {
-    uint8_t first = (uint8_t)*text;
-    size_t length = first < 0x80    ? 1
-                    : first >= 0xf0 ? 4
-                    : first >= 0xe0 ? 3
-                    : first >= 0xc0 ? 2
-                                    : 1;
-    return length < left ? length : left;
-}
-
-static void add_bytes(struct work *w, const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        add_symbol(w, w->tokenizer->byte_tokens[(uint8_t)text[i]]);
-}
-
-static bool has_bytes(const struct tokenizer *t, const char *text, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        if (t->byte_tokens[(uint8_t)text[i]] < 0) return false;
-    return t->byte_fallback;
-}
-
-// Neighbouring unknown characters are one unknown token where the model fuses them.
-static void add_unknown(struct work *w) {
-    int32_t unknown = w->tokenizer->unknown;
-    bool fuse = w->tokenizer->fuse_unknown && w->count && w->symbols[w->count - 1].id == unknown;
-    if (unknown >= 0 && !fuse) add_symbol(w, unknown);
-}
-
-static void add_characters(struct work *w, const char *piece, size_t length) {
-    const struct tokenizer *t = w->tokenizer;
-    for (size_t at = 0; at < length;) {
-        size_t size = character_length(piece + at, length - at);
-        int32_t id = token_map_find(&t->by_text, t->tokens, piece + at, size);
-        if (id >= 0)
-            add_symbol(w, id);
-        else if (has_bytes(t, piece + at, size))
-            add_bytes(w, piece + at, size);
-        else
-            add_unknown(w);
-        at += size;
-    }
-}
-
-static bool emit(struct work *w, struct token_ids *ids, struct error *error) {
-    for (int32_t at = w->count ? 0 : -1; at >= 0; at = w->symbols[at].next)
-        if (w->symbols[at].id >= 0 && !token_ids_append(ids, &w->symbols[at].id, 1, error))
-            return false;
-    return true;
-}
-
-static bool encode_with(
-    struct work *w, const char *piece, size_t length, struct token_ids *ids, struct error *error) {
-    if (w->tokenizer->byte_level)
-        add_bytes(w, piece, length);
-    else
-        add_characters(w, piece, length);
-    merge_all(w);
-    return emit(w, ids, error);
-}
-
-bool bpe_encode(const struct tokenizer *tokenizer, const char *piece, size_t length,
+static bool encode_long(const struct tokenizer *t, const char *piece, size_t length,
     struct token_ids *ids, struct error *error) {
-    struct symbol symbols[SMALL_PIECE];
-    struct candidate heap[3 * SMALL_PIECE];
-    struct work work = {tokenizer, symbols, 0, heap, 0};
-    if (length <= SMALL_PIECE) return encode_with(&work, piece, length, ids, error);
     if (length > INT32_MAX / 4)
         return error_set(error, ERROR_INVALID, "a text of %zu bytes is too long", length);
-    // Each symbol is considered once at first and twice for each of its merges.
-    work.symbols = memory_alloc_array(length, sizeof *work.symbols);
-    work.heap = memory_alloc_array(3 * length, sizeof *work.heap);
-    bool ok = work.symbols && work.heap ? encode_with(&work, piece, length, ids, error)
-                                        : memory_error(error, "encoding a long text");
+    int32_t *symbols = memory_alloc_array(length, sizeof *symbols);
+    struct work work = {.tokenizer = t};
+    bool ok = symbols || memory_error(error, "encoding a long text");
+    if (ok) work.count = first_symbols(t, piece, length, symbols);
+    if (ok && work.count) {
+        // Each pair is considered once at first, and two more for each merge.
+        work.symbols = memory_alloc_array(work.count, sizeof *work.symbols);
+        work.heap = memory_alloc_array(3 * work.count, sizeof *work.heap);
+        ok = (work.symbols && work.heap) || memory_error(error, "encoding a long text");
+        ok = ok && token_ids_append(ids, symbols, merge_in(&work, symbols), error);
+    }
     memory_free(work.symbols);
     memory_free(work.heap);
+    memory_free(symbols);
     return ok;
+}
+
+// ---- pieces ----
+
+bool bpe_merge(const struct tokenizer *t, const char *piece, size_t length, struct token_ids *ids,
+    struct error *error) {
+    int32_t symbols[SHORT_PIECE];
+    if (length > SHORT_PIECE) return encode_long(t, piece, length, ids, error);
+    size_t count = first_symbols(t, piece, length, symbols);
+    return token_ids_append(ids, symbols, merge_short(t, symbols, count), error);
+}
+
+bool bpe_encode(const struct tokenizer *t, const char *piece, size_t length, struct token_ids *ids,
+    struct error *error) {
+    int32_t id = token_map_find_piece(t, piece, length);
+    if (id < 0 || !t->tokens[id].whole) return bpe_merge(t, piece, length, ids, error);
+    if (ids->count == ids->capacity) return token_ids_append(ids, &id, 1, error);
+    ids->ids[ids->count++] = id;
+    return true;
 }

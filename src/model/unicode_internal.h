@@ -1,0 +1,25 @@
+// The tables of model/unicode.h, made by tools/make_tokenizer_tables.py.
+#ifndef MODEL_UNICODE_INTERNAL_H
+#define MODEL_UNICODE_INTERNAL_H
+
+#include "model/unicode.h"
+#include <stddef.h>
+
+// Sorted by `first`; characters in no range have the value 0.
+struct unicode_range {
+    uint32_t first, last;
+    uint32_t value;
+};
+
+// Decompositions: a character and its two parts (the second may be 0), sorted by the character.
+// Compositions: two parts and the character, sorted by the parts.
+struct unicode_triple {
+    uint32_t a, b, c;
+};
+
+extern const struct unicode_range unicode_classes[], unicode_words[], unicode_combining[];
+extern const struct unicode_triple unicode_decompositions[], unicode_compositions[];
+extern const size_t unicode_classes_count, unicode_words_count, unicode_combining_count;
+extern const size_t unicode_decompositions_count, unicode_compositions_count;
+
+#endif
