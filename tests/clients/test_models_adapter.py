@@ -40,12 +40,7 @@ class AddAdapter(unittest.TestCase):
         return {model["id"]: model for model in json.loads(self.temper("models", "list", "--json"))}
 
     def request(self, path, body=None, method=None):
-        command = ["curl", "-s", "-H", f"Authorization: Bearer {self.server.key}", self.server.url + path]
-        if method:
-            command += ["-X", method]
-        if body:
-            command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        return self.server.request(path, body, method)
 
     def answer(self, model):
         reply = self.request("/chat/completions", {"model": model, "max_tokens": 24, "temperature": 0,

@@ -204,11 +204,8 @@ class BesideAServer(InAFolder):
         self.addCleanup(self.server.__exit__)
         self.data = self.server.data
 
-    def request(self, path, body=None):
-        command = ["curl", "-s", "-H", f"Authorization: Bearer {self.server.key}", self.server.url + path]
-        if body:
-            command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-        return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    def request(self, path, body=None, method=None):
+        return self.server.request(path, body, method)
 
     def answer(self, model):
         return self.request("/chat/completions", {"model": model, "max_tokens": 4, "temperature": 0,

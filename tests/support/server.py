@@ -7,6 +7,8 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TEMPER = os.environ.get("TEMPER", str(ROOT / "build" / "temper"))
@@ -75,6 +77,18 @@ class Server:
         output = subprocess.run([TEMPER, "keys", "create", "--data", str(self.data), "--account", account, "--json"],
                                 check=True, capture_output=True, text=True).stdout
         return json.loads(output)["key"]
+
+    def request(self, path, body=None, method=None):
+        """The JSON of the answer, of whatever status."""
+        asked = urllib.request.Request(self.url + path, method=method, data=json.dumps(body).encode() if body else None,
+                                       headers={"Authorization": f"Bearer {self.key}",
+                                                "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(asked, timeout=120) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.load(error)
 
     def environment(self):
         return {**os.environ, "OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": self.key,
