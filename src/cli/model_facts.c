@@ -35,11 +35,12 @@ static void print(const char *id, const struct model_report *report, const char 
     fact_bytes(bytes, report->bytes);
     printf("%s is here: %s weights in %s (%s), a context of %zu tokens\n  weights: %s\n", id, count,
         data_type_table[report->type].name, bytes, report->config.context_length, weights);
-    if (report->has_template) {
-        printf("  try it: temper chat --model %s 'Hello'\n", id);
-        return;
-    }
+    if (report->has_template) printf("  try it: temper chat --model %s 'Hello'\n", id);
     fflush(stdout);
+    if (*report->no_training)
+        fprintf(stderr, "temper: %s answers, but cannot be trained well on chats: %s\n", id,
+            report->no_training);
+    if (report->has_template) return;
     fprintf(stderr,
         "temper: %s has no chat template: chats, and training on chats, need one. Remove it "
         "(temper "
@@ -57,9 +58,10 @@ void model_facts_added(const struct model_manifest *manifest, const char *direct
     json_t *aliases = json_array();
     for (size_t i = 0; i < manifest->alias_count; i++)
         json_array_append_new(aliases, json_string(manifest->aliases[i]));
-    json_t *root = json_pack("{s:s, s:o, s:s, s:s, s:s?, s:b}", "id", manifest->id, "aliases",
+    json_t *root = json_pack("{s:s, s:o, s:s, s:s, s:s?, s:b, s:b}", "id", manifest->id, "aliases",
         aliases, "directory", directory, "source", manifest->source, "revision", manifest->revision,
-        "chat_template", report->has_template);
+        "chat_template", report->has_template, "chat_training",
+        report->has_template && !*report->no_training);
     model_facts_json(root, report);
     api_client_print(root);
     json_decref(root);

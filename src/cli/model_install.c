@@ -15,8 +15,9 @@ enum { MAX_SMALL_FILE = 64 << 20, QUANTIZED_AWAY = 1, SPARE_BYTES = 64 << 20 };
 
 const char *const model_small_files[] = {WEIGHTS_INDEX_FILE, "config.json",
     "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "chat_template.jinja", "tokenizer.model", "vocab.json", "merges.txt",
-    "README.md", "LICENSE", "LICENSE.txt", "LICENSE.md", "USE_POLICY.md", "NOTICE", NULL};
+    "added_tokens.json", "chat_template.jinja", MODEL_TEMPLATES_DIRECTORY "/tool_use.jinja",
+    "tokenizer.model", "vocab.json", "merges.txt", "README.md", "LICENSE", "LICENSE.txt",
+    "LICENSE.md", "USE_POLICY.md", "NOTICE", NULL};
 
 static const char template_file[] = "chat_template.jinja";
 
@@ -155,14 +156,25 @@ static bool copy_file(const char *from, const char *to, struct error *error) {
     return ok;
 }
 
+bool model_install_path(const struct model_install *install, char path[FILE_PATH_SIZE],
+    const char *name, struct error *error) {
+    if (!file_path(path, FILE_PATH_SIZE, error, install->staging, name)) return false;
+    if (!strchr(name, '/')) return true;
+    char directory[FILE_PATH_SIZE];
+    snprintf(directory, sizeof directory, "%s", path);
+    *strrchr(directory, '/') = 0;
+    return file_make_directories(directory, error);
+}
+
 static bool copy_small_files(
     struct model_install *install, const char *source, bool quantized, struct error *error) {
     char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
     for (size_t i = quantized ? QUANTIZED_AWAY : 0; model_small_files[i]; i++) {
-        if (!file_path(from, sizeof from, error, source, model_small_files[i]) ||
-            !file_path(to, sizeof to, error, install->staging, model_small_files[i]))
+        const char *name = model_small_files[i];
+        if (!file_path(from, sizeof from, error, source, name)) return false;
+        if (!file_exists(from)) continue;
+        if (!model_install_path(install, to, name, error) || !copy_file(from, to, error))
             return false;
-        if (file_exists(from) && !copy_file(from, to, error)) return false;
     }
     return true;
 }
@@ -212,9 +224,10 @@ bool model_install_refer(
 }
 
 bool model_install_template(struct model_install *install, const char *path, struct error *error) {
-    char to[FILE_PATH_SIZE];
+    char to[FILE_PATH_SIZE], others[FILE_PATH_SIZE];
     return file_path(to, sizeof to, error, install->staging, template_file) &&
-           copy_file(path, to, error);
+           file_path(others, sizeof others, error, install->staging, MODEL_TEMPLATES_DIRECTORY) &&
+           file_remove_tree(others, error) && copy_file(path, to, error);
 }
 
 bool model_install_has_room(

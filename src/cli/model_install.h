@@ -35,12 +35,19 @@ void model_install_abandon(struct model_install *install); // also removes the s
 bool model_install_refer(struct model_install *install, const char *source, bool quantized,
     struct error *error) WARN_UNUSED;
 
-// Copies a template to where it comes before all others.
+// Copies a template to where it comes before all others; one for chats with tools goes.
 bool model_install_template(
     struct model_install *install, const char *path, struct error *error) WARN_UNUSED;
 
 // Small files of a model's directory that are kept with it, up to NULL; the index is the first.
+// One of them is in a directory of its own, MODEL_TEMPLATES_DIRECTORY.
 extern const char *const model_small_files[];
+
+#define MODEL_TEMPLATES_DIRECTORY "additional_chat_templates"
+
+// The path of one of them in the staging directory, whose directory is made.
+bool model_install_path(const struct model_install *install, char path[FILE_PATH_SIZE],
+    const char *name, struct error *error) WARN_UNUSED;
 
 // Bytes that the file system of DATA can still take are at least these; `what` for the message.
 bool model_install_has_room(const struct model_install *install, uint64_t bytes, const char *what,

@@ -9,6 +9,7 @@
 #include "cli/cli_options.h"
 #include "cli/models.h"
 #include "model/adapter_file.h"
+#include "model/chat_example.h"
 #include "store/store.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,13 @@ static const struct cli_syntax syntax = {
     .most = 1,
 };
 
-static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
+// The last, the template that it was trained with, where it is not its base model's, may be absent.
+static const char *const files[] = {
+    "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"};
 
 enum {
     ADAPTER_FILES = sizeof files / sizeof *files,
+    NEEDED_FILES = 2,
     SECRET = 24,
     MAX_NAME = 200,
     MAX_CONFIG = 1 << 20
@@ -78,6 +82,20 @@ static void add_hint(const struct addition *addition, struct error *error) {
     memory_free(text);
 }
 
+// Whether a chat renders under this adapter.
+static bool check_template(const struct addition *addition, struct error *error) {
+    struct chat_format *format;
+    struct token_ids ids = {0};
+    if (!chat_format_open_with(&format, addition->base.path, addition->source, NULL, error))
+        return false;
+    json_t *chat = json_pack("[{s:s, s:s}]", "role", "user", "content", "Hello");
+    bool ok = !chat_format_has_template(format) || chat_format_prompt(format, chat, &ids, error);
+    token_ids_free(&ids);
+    json_decref(chat);
+    chat_format_close(format);
+    return ok;
+}
+
 static bool check_adapter(struct addition *addition, struct error *error) {
     struct model_config config;
     struct lora *lora;
@@ -88,7 +106,7 @@ static bool check_adapter(struct addition *addition, struct error *error) {
     }
     addition->rank = lora->rank;
     lora_free(lora);
-    return true;
+    return check_template(addition, error);
 }
 
 static bool find_base(struct addition *addition, struct error *error) {
@@ -159,10 +177,13 @@ static bool check_name(struct addition *addition, struct error *error) {
 static bool copy_files(
     const struct addition *addition, const char *directory, struct error *error) {
     char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
-    for (size_t i = 0; i < ADAPTER_FILES; i++)
+    for (size_t i = 0; i < ADAPTER_FILES; i++) {
         if (!file_path(from, sizeof from, error, addition->source, files[i]) ||
-            !file_path(to, sizeof to, error, directory, files[i]) || !file_copy(from, to, error))
+            !file_path(to, sizeof to, error, directory, files[i]))
             return false;
+        if (i >= NEEDED_FILES && !file_exists(from)) continue;
+        if (!file_copy(from, to, error)) return false;
+    }
     return true;
 }
 

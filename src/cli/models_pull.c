@@ -110,7 +110,9 @@ static bool want(struct pull *pull, struct hub_want *wants, size_t *count, const
     if (!file)
         return error_set(error, ERROR_NOT_FOUND,
             "%s on the hub has no file %.200s, which its index names", pull->model, name);
-    wants[*count] = (struct hub_want){file, memory_format("%s/%s", pull->install.staging, as)};
+    char path[FILE_PATH_SIZE];
+    if (!model_install_path(&pull->install, path, as, error)) return false;
+    wants[*count] = (struct hub_want){file, memory_copy_string(path)};
     if (!wants[*count].path) return memory_error(error, "a list of files");
     ++*count;
     return true;
@@ -220,6 +222,8 @@ static bool fetch_weights(struct pull *pull, struct error *error) {
 // Files that the model does not have at this commit go; at the end, parts do, too.
 static bool is_wanted(const struct pull *pull, const char *name, bool parts) {
     if (ends_with(name, ".partial")) return parts;
+    if (!strcmp(name, MODEL_TEMPLATES_DIRECTORY))
+        return hub_listing_find(&pull->listing, MODEL_TEMPLATES_DIRECTORY "/tool_use.jinja");
     return !strcmp(name, "model.gguf") || hub_listing_find(&pull->listing, name) ||
            (!parts && !strcmp(name, "chat_template.jinja"));
 }

@@ -7,6 +7,7 @@
 #include "model/transformer.h"
 #include "model/weights.h"
 #include "model/weights_index.h"
+#include <stdio.h>
 #include <string.h>
 
 // ---- shards against the index ----
@@ -151,12 +152,31 @@ static bool check_template(
     return ok || error_prefix(error, "%s", path);
 }
 
+// A template that answers well may still hide which tokens an answer is made of.
+static void try_training(struct model_report *report, const struct chat_format *format) {
+    struct chat_example example = {0};
+    struct error error = {0};
+    json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", "Hello",
+        "role", "assistant", "content", "Good day.");
+    struct chat chat = {.messages = messages, .time = chat_time_now()};
+    if (messages && !chat_make_example(format, &chat, 0, &example, &error))
+        snprintf(report->no_training, sizeof report->no_training, "%.500s", error.message);
+    else if (example.endless)
+        snprintf(report->no_training, sizeof report->no_training,
+            "its template ends an answer with no token that the model stops at "
+            "('eos_token_id' of generation_config.json)");
+    chat_example_free(&example);
+    json_decref(messages);
+}
+
 bool model_check_chat(struct model_report *report, const char *path, struct error *error) {
     struct chat_format *format;
     if (!chat_format_open(&format, path, error)) return false;
     report->has_template = chat_format_has_template(format);
+    report->no_training[0] = 0;
     bool ok = check_vocabulary(report, chat_format_tokenizer(format), path, error) &&
               (!report->has_template || check_template(format, path, error));
+    if (ok && report->has_template) try_training(report, format);
     chat_format_close(format);
     return ok;
 }

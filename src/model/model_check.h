@@ -14,6 +14,7 @@ struct model_report {
     // Of model_check_chat:
     size_t vocabulary; // of the tokenizer
     bool has_template; // without one, the model trains on texts and completes them; chats need one
+    char no_training[512]; // why a chat cannot be trained on with this template, "" if it can
 };
 
 // What config.json and the headers of the weight files say, quickly.
@@ -26,7 +27,7 @@ bool model_check_weights(
     struct model_report *report, const char *path, struct error *error) WARN_UNUSED;
 
 // The tokenizer opens and its ids fit into the config's vocabulary; the chat template, where there
-// is one, parses and renders a small chat. Fills in the last two fields; needs `config`.
+// is one, parses and renders a small chat. Fills in the last fields; needs `config`.
 bool model_check_chat(
     struct model_report *report, const char *path, struct error *error) WARN_UNUSED;
 

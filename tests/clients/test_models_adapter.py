@@ -83,6 +83,18 @@ class AddAdapter(unittest.TestCase):
         self.assertEqual(self.request("/models/support-v2", method="DELETE")["deleted"], True)
         self.assertIn("error", self.request("/models/support-v2"))
 
+    def test_the_template_that_it_was_trained_with_comes_along(self):
+        other = self.folder / "with-template"
+        shutil.copytree(self.folder / "adapter", other)
+        (other / "chat_template.jinja").write_text("{{ raise_exception('not so') }}")
+        self.assertIn("not so", self.add("--base", BASE, adapter=other, status=1))
+        template = "{% for m in messages %}{{ m['content'] }}|{% endfor %}"
+        (other / "chat_template.jinja").write_text(template)
+        added = json.loads(self.add("--base", BASE, "--id", "templated", "--json", adapter=other))
+        self.assertEqual((pathlib.Path(added["adapter"]) / "chat_template.jinja").read_text(), template)
+        self.add("--base", BASE, "--id", "plain")
+        self.assertNotEqual(self.answer("templated"), self.answer("plain"))
+
     def test_fine_tuning_goes_on_from_it(self):
         self.add("--base", BASE, "--id", "begun")
         done = subprocess.run([TEMPER, "jobs", "create", self.folder / "rows.jsonl", "--model", "begun", "--epochs", "1",

@@ -144,6 +144,27 @@ class Add(InAFolder):
         self.assertIn("not like this", self.models("add", source, "--id", "third", "--chat-template", template,
                                                    status=1))
 
+    def test_templates_for_tools_come_along(self):
+        source = write_model(self.folder / "tiny")
+        (source / "additional_chat_templates").mkdir()
+        (source / "additional_chat_templates" / "tool_use.jinja").write_text("{{ messages[0].content }}")
+        (source / "chat_template.jinja").write_text("{{ messages[0].content }}")
+        self.models("add", source, "--id", "tools")
+        self.assertTrue((self.data / "models" / "tools" / "additional_chat_templates" / "tool_use.jinja").exists())
+        self.models("add", source, "--id", "mine", "--chat-template", source / "chat_template.jinja")
+        self.assertFalse((self.data / "models" / "mine" / "additional_chat_templates").exists())
+        self.models("remove", "tools")
+
+    def test_a_template_that_hides_its_answers_is_said(self):
+        source = write_model(self.folder / "tiny")
+        self.assertTrue(json.loads(self.models("add", source, "--id", "good", "--json"))["chat_training"])
+        (source / "chat_template.jinja").write_text(
+            "{% for m in messages %}{{ m.content | upper }}{% endfor %}{% if add_generation_prompt %}>{% endif %}")
+        done = subprocess.run([TEMPER, "models", "add", source, "--id", "odd", "--data", self.data, "--json"],
+                              capture_output=True, text=True, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(json.loads(done.stdout)["chat_training"])
+
     def test_names_of_known_models_are_one(self):
         known = self.listed()["meta-llama/Llama-3.1-8B-Instruct"]
         self.assertEqual(known["kind"], "known")

@@ -23,6 +23,8 @@ class Pull(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.data = self.folder / "data"
         self.source = write_model(self.folder / "source", shards=3)
+        (self.source / "additional_chat_templates").mkdir()
+        (self.source / "additional_chat_templates" / "tool_use.jinja").write_text("{{ messages[0].content }}")
         (self.source / "README.md").write_text("# A model\n")
         (self.source / "pytorch_model.bin").write_bytes(b"never" * 100)
         (self.source / "consolidated.safetensors").write_bytes(b"never" * 100)
@@ -47,7 +49,9 @@ class Pull(unittest.TestCase):
         return self.data / "models" / name
 
     def assert_whole(self, name="org/tiny"):
-        got = {path.name: path.read_bytes() for path in self.target(name).iterdir() if path.name != "temper.json"}
+        got = {path.name: path.read_bytes() for path in self.target(name).iterdir()
+               if path.name not in ("temper.json", "additional_chat_templates")}
+        self.assertTrue((self.target(name) / "additional_chat_templates" / "tool_use.jinja").exists())
         wanted = {path.name: path.read_bytes() for path in self.source.iterdir()
                   if path.is_file() and path.suffix not in (".bin", ".gguf") and "consolidated" not in path.name}
         self.assertEqual(sorted(got), sorted(wanted))
@@ -231,8 +235,8 @@ class Pull(unittest.TestCase):
     def test_a_model_that_changed_between_two_runs_is_not_mixed(self):
         self.hub.fail(SHARD, Fault("cut", 70000))
         self.pull("--attempts", "1", status=1)
-        shutil.rmtree(self.source)
-        write_model(self.source, shards=3, seed=7)
+        write_model(self.folder / "newer", shards=3, seed=7)
+        shutil.copytree(self.folder / "newer", self.source, dirs_exist_ok=True)
         self.hub.faults.clear()
         self.hub.add("org/tiny", self.source)
         self.pull()
