@@ -1,7 +1,6 @@
 // A chat's JSON up to a NUL, and a template behind it: what is checked is rendered, or refused; an
 // example's weights are those of its tokens, and the prompt of a chat is what its example begins
 // with.
-#include "base/file.h"
 #include "model/chat_example.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define MODEL TEMPER_SOURCE_DIR "/models/mini-instruct"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct chat_format *own;
+static struct chat_format *own, *other;
 
 static void check_weights(const struct chat_example *example) {
     size_t trained = 0;
@@ -36,15 +37,11 @@ static void try_chat(const struct chat_format *format, const json_t *root) {
 
 static void try_template(const uint8_t *text, size_t length, const json_t *root) {
     char path[64];
-    struct chat_format *format = NULL;
     struct error error;
     int file = memfd_create("template", 0);
     if (file < 0 || write(file, text, length) != (ssize_t)length) abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    if (chat_format_open_with(
-            &format, TEMPER_SOURCE_DIR "/models/mini-instruct", NULL, path, &error))
-        try_chat(format, root);
-    chat_format_close(format);
+    if (chat_format_take_template(other, path, &error)) try_chat(other, root);
     close(file);
 }
 
@@ -52,7 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t *end = memchr(data, 0, size);
     size_t length = end ? (size_t)(end - data) : size;
     struct error error;
-    if (!own && !chat_format_open(&own, TEMPER_SOURCE_DIR "/models/mini-instruct", &error)) abort();
+    if (!own &&
+        (!chat_format_open(&own, MODEL, &error) || !chat_format_open(&other, MODEL, &error)))
+        abort();
     json_t *root = json_loadb((const char *)data, length, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(root)) {
         try_chat(own, root);

@@ -4,6 +4,7 @@
 #include "train/dataset.h"
 
 #define MODEL TEMPER_SOURCE_DIR "/models/mini-instruct"
+#define SHARED TEMPER_SOURCE_DIR "/../shared/data/"
 #define GOOD                                                                                       \
     "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", "         \
     "\"content\": \"b\"}]}\n"
@@ -15,22 +16,29 @@ struct loaded {
     struct error error;
 };
 
-static struct loaded load(const char *content, size_t length, struct dataset_options options) {
+static struct loaded load_file(
+    const char *path, const char *template, struct dataset_options options) {
     struct loaded result = {0};
     struct chat_format *format;
     struct thread_pool *pool;
-    char *directory = test_directory(), path[FILE_PATH_SIZE];
     struct error error;
-    assert_true(chat_format_open(&format, MODEL, &error));
+    assert_true(chat_format_open_with(&format, MODEL, NULL, template, &error));
     assert_true(thread_pool_create(&pool, 2, &error));
-    assert_true(file_path(path, sizeof path, &error, directory, "data.jsonl"));
-    assert_true(file_write_atomic(path, content, length, &error));
-    options.file_name = "data.jsonl";
-    if (!options.context_length) options.context_length = 1024;
     result.ok =
         dataset_load(&result.dataset, path, format, &options, pool, &result.faults, &result.error);
     thread_pool_free(pool);
     chat_format_close(format);
+    return result;
+}
+
+static struct loaded load(const char *content, size_t length, struct dataset_options options) {
+    char *directory = test_directory(), path[FILE_PATH_SIZE];
+    struct error error;
+    assert_true(file_path(path, sizeof path, &error, directory, "data.jsonl"));
+    assert_true(file_write_atomic(path, content, length, &error));
+    options.file_name = "data.jsonl";
+    if (!options.context_length) options.context_length = 1024;
+    struct loaded result = load_file(path, NULL, options);
     test_directory_remove(directory);
     return result;
 }
@@ -138,6 +146,32 @@ static void test_dataset_takes_plain_texts_for_pretraining(void **state) {
     dataset_free(dataset);
 }
 
+static void test_dataset_takes_every_line_of_a_real_file_with_tools(void **state) {
+    (void)state;
+    static const char data[] = SHARED "finetune/openai-cookbook/drone_training.jsonl";
+    static const char *const templates[] = {"meta-llama-Llama-3.1-8B-Instruct",
+        "meta-llama-Llama-3.2-3B-Instruct", "meta-llama-Llama-3.3-70B-Instruct",
+        "Qwen-Qwen2.5-7B-Instruct", "Qwen-Qwen3-0.6B"};
+    struct dataset_options options = {.context_length = 8192, .minimum_examples = 10};
+    if (!file_exists(data)) {
+        print_message("skipped: %s is not here\n", data);
+        skip();
+    }
+    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
+        char path[FILE_PATH_SIZE];
+        snprintf(path, sizeof path, SHARED "chat-templates/%s.jinja", templates[i]);
+        struct loaded loaded = load_file(data, path, options);
+        if (!loaded.ok) fail_msg("%s: %s", templates[i], loaded.error.message);
+        assert_int_equal(loaded.dataset->example_count, 103);
+        assert_int_equal(loaded.dataset->truncated_count, 0);
+        assert_true(loaded.dataset->trained_count > 103 * 10);
+        dataset_free(loaded.dataset);
+    }
+    struct loaded own = load_file(data, NULL, options);
+    assert_false(own.ok);
+    assert_non_null(strstr(own.faults.items[0].message, "does not write tools"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dataset_names_the_line_and_the_fault),
@@ -146,6 +180,7 @@ int main(void) {
         cmocka_unit_test(test_dataset_passes_over_blank_lines_and_a_byte_order_mark),
         cmocka_unit_test(test_dataset_cuts_at_the_context_and_counts),
         cmocka_unit_test(test_dataset_takes_plain_texts_for_pretraining),
+        cmocka_unit_test(test_dataset_takes_every_line_of_a_real_file_with_tools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

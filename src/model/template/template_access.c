@@ -91,7 +91,7 @@ static bool characters(struct run *run, const struct value *value, struct value 
 static bool take_rest(struct run *run, struct value_list *once, struct value *list) {
     struct value_list *rest = arena_take(&run->arena, sizeof *rest, run->error);
     if (!rest) return false;
-    rest->items = once->items + once->taken;
+    rest->items = once->items ? once->items + once->taken : NULL;
     rest->count = rest->capacity = once->count - once->taken;
     once->taken = once->count;
     *list = (struct value){.kind = VALUE_LIST, .list = rest};
