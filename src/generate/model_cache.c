@@ -140,7 +140,7 @@ void model_cache_release_model(struct loaded_model *model) {
 static bool load_format(const struct model_cache *cache, const char *directory,
     struct loaded_adapter *adapter, struct error *error) {
     char path[FILE_PATH_SIZE];
-    if (!file_path(path, sizeof path, error, directory, "chat_template.jinja")) return false;
+    if (!file_path(path, sizeof path, error, directory, ADAPTER_TEMPLATE_FILE)) return false;
     return cache->chat_template || !file_exists(path) ||
            chat_format_open_with(&adapter->format, adapter->model->directory, NULL, path, error);
 }

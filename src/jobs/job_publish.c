@@ -15,6 +15,7 @@ enum { MAX_EVENTS = 1 << 30 };
 
 static const char adapter_config[] = "adapter_config.json";
 static const char adapter_weights[] = "adapter_model.safetensors";
+static const char adapter_template[] = "chat_template.jinja"; // only where it has one of its own
 
 // ---- names ----
 
@@ -34,7 +35,7 @@ static bool adapter_path(struct store *store, const char *name, char *path, stru
 // The files of an adapter never change once they bear their names: a second name is as good as a
 // copy.
 static bool link_adapter(const char *from, const char *to, struct error *error) {
-    static const char *const names[] = {adapter_config, adapter_weights};
+    static const char *const names[] = {adapter_config, adapter_weights, adapter_template};
     char partial[FILE_PATH_SIZE];
     if (snprintf(partial, sizeof partial, "%s.partial", to) >= (int)sizeof partial)
         return error_set(error, ERROR_INVALID, "the path %s is too long", to);
@@ -44,6 +45,7 @@ static bool link_adapter(const char *from, const char *to, struct error *error) 
         if (!file_path(source, sizeof source, error, from, names[i]) ||
             !file_path(target, sizeof target, error, partial, names[i]))
             return false;
+        if (names[i] == adapter_template && !file_exists(source)) continue;
         if (link(source, target) != 0)
             return error_set_errno(error, ERROR_IO, "cannot link %s", source);
     }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_SIZE = 128, MAX_CONFIG = 1 << 20 };
+enum { KEY_SIZE = 128, MAX_CONFIG = 1 << 20, MAX_TEMPLATE = 1 << 20 };
 
 static void tensor_key(char *key, const struct lora_entry *entry, char which) {
     snprintf(key, KEY_SIZE, "base_model.model.model.layers.%zu.%s.%s.lora_%c.weight", entry->layer,
@@ -329,4 +329,20 @@ bool adapter_file_load(struct lora **lora, const struct model_config *config, co
     if (!ok) return error_prefix(error, "%s", directory);
     *lora = new;
     return true;
+}
+
+// ---- the chat template ----
+
+bool adapter_file_copy_template(const char *from, const char *to, struct error *error) {
+    char source[FILE_PATH_SIZE], target[FILE_PATH_SIZE], *bytes;
+    size_t length;
+    if (!from) return true;
+    if (!file_path(source, sizeof source, error, from, ADAPTER_TEMPLATE_FILE) ||
+        !file_path(target, sizeof target, error, to, ADAPTER_TEMPLATE_FILE))
+        return false;
+    if (!file_exists(source)) return true;
+    if (!file_read(source, MAX_TEMPLATE, &bytes, &length, error)) return false;
+    bool ok = file_write_atomic(target, bytes, length, error);
+    memory_free(bytes);
+    return ok;
 }

@@ -21,4 +21,12 @@ bool adapter_file_save(const struct lora *lora, const char *directory, const cha
 bool adapter_file_load(struct lora **lora, const struct model_config *config, const char *directory,
     struct error *error) WARN_UNUSED;
 
+// The template that an adapter was trained with where that is not its base model's, as
+// transformers keeps it beside an adapter, too.
+#define ADAPTER_TEMPLATE_FILE "chat_template.jinja"
+
+// Copies that file from one directory to another, where it is there and where `from` is not NULL;
+// replaces one that is there.
+bool adapter_file_copy_template(const char *from, const char *to, struct error *error) WARN_UNUSED;
+
 #endif

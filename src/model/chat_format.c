@@ -2,6 +2,7 @@
 // the files that it came with.
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/adapter_file.h"
 #include "model/chat_internal.h"
 #include "model/gguf.h"
 #include "model/model_config.h"
@@ -199,7 +200,7 @@ bool chat_format_open_with(struct chat_format **format, const char *directory, c
     const char *template, struct error *error) {
     char path[FILE_PATH_SIZE];
     if (!template && adapter) {
-        if (!file_path(path, sizeof path, error, adapter, "chat_template.jinja")) return false;
+        if (!file_path(path, sizeof path, error, adapter, ADAPTER_TEMPLATE_FILE)) return false;
         if (file_exists(path)) template = path;
     }
     if (!chat_format_open(format, directory, error)) return false;

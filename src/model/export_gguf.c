@@ -261,7 +261,7 @@ bool export_gguf(const struct export_source *source, const char *directory,
     *options->note = 0;
     if (!merged_weights_open(&e.weights, source->model, source->adapter, error)) return false;
     e.config = merged_weights_config(e.weights);
-    bool ok = find_family(&e) && export_files_read(&e.files, source->model, error) &&
+    bool ok = find_family(&e) && export_files_read(&e.files, source, error) &&
               write_file(&e, directory, "model.gguf", write_model) &&
               (!source->adapter || write_file(&e, directory, "adapter.gguf", write_adapter));
     export_files_free(&e.files);

@@ -7,7 +7,8 @@
 #include "model/model_export.h"
 #include <jansson.h>
 
-// The base model's config.json, tokenizer.json and tokenizer_config.json, from files or GGUF.
+// The base model's config.json, tokenizer.json and tokenizer_config.json, from files or GGUF, and
+// the template that its adapter, or itself, was trained with.
 struct export_files {
     json_t *config;
     json_t *tokenizer;
@@ -15,8 +16,8 @@ struct export_files {
     char *chat_template;      // NULL for none
 };
 
-bool export_files_read(
-    struct export_files *files, const char *model, struct error *error) WARN_UNUSED;
+bool export_files_read(struct export_files *files, const struct export_source *source,
+    struct error *error) WARN_UNUSED;
 void export_files_free(struct export_files *files);
 
 // Takes encoded bytes of a tensor, one piece after another.

@@ -1,6 +1,7 @@
 // The merged model as a Hugging Face directory.
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/adapter_file.h"
 #include "model/export_internal.h"
 #include "model/gguf.h"
 #include "model/safetensors_writer.h"
@@ -199,13 +200,16 @@ static bool write_tokenizer(
     return ok;
 }
 
-static bool write_others(const struct merged_export *e, const char *model, struct error *error) {
+static bool write_others(
+    const struct merged_export *e, const struct export_source *source, struct error *error) {
+    const char *model = source->model;
     struct export_files files;
     char gguf[FILE_PATH_SIZE];
-    if (!export_files_read(&files, model, error)) return false;
+    if (!export_files_read(&files, source, error)) return false;
     bool ok = write_config(e, files.config, error) &&
               (gguf_find(gguf, sizeof gguf, model) ? write_tokenizer(e->directory, &files, error)
-                                                   : copy_files(model, e->directory, error));
+                                                   : copy_files(model, e->directory, error)) &&
+              adapter_file_copy_template(source->adapter, e->directory, error);
     export_files_free(&files);
     return ok;
 }
@@ -222,7 +226,7 @@ bool export_merged(const struct export_source *source, const char *directory,
     bool ok = (e.map || memory_error(error, WEIGHTS_INDEX_FILE)) &&
               merged_weights_open(&e.weights, source->model, source->adapter, error) &&
               plan(&e, error) && write_shards(&e, error) && write_index(&e, error) &&
-              write_others(&e, source->model, error);
+              write_others(&e, source, error);
     json_decref(e.map);
     memory_free(e.order);
     memory_free(e.shard_of);

@@ -28,12 +28,16 @@ static bool read_json(
     return error_set(error, ERROR_INVALID, "%s, line %d: %s", path, fault.line, fault.text);
 }
 
-// A template in a file of its own comes first; else the one in tokenizer_config.json, of a list of
-// them the one named "default".
-static bool read_template(struct export_files *files, const char *model, struct error *error) {
+// The adapter's comes first; then one in a file of its own; else the one in tokenizer_config.json,
+// of a list of them the one named "default".
+static bool read_template(
+    struct export_files *files, const char *model, const char *adapter, struct error *error) {
     char path[FILE_PATH_SIZE];
     size_t length, i;
     json_t *each;
+    if (adapter && file_path(path, sizeof path, NULL, adapter, ADAPTER_TEMPLATE_FILE) &&
+        file_exists(path))
+        return file_read(path, MAX_TEMPLATE, &files->chat_template, &length, error);
     if (file_path(path, sizeof path, NULL, model, "chat_template.jinja") && file_exists(path))
         return file_read(path, MAX_TEMPLATE, &files->chat_template, &length, error);
     const json_t *template = json_object_get(files->tokenizer_config, "chat_template");
@@ -49,7 +53,9 @@ static bool read_template(struct export_files *files, const char *model, struct 
     return files->chat_template || memory_error(error, "the chat template");
 }
 
-bool export_files_read(struct export_files *files, const char *model, struct error *error) {
+bool export_files_read(
+    struct export_files *files, const struct export_source *source, struct error *error) {
+    const char *model = source->model;
     char gguf[FILE_PATH_SIZE];
     *files = (struct export_files){0};
     bool ok =
@@ -60,7 +66,7 @@ bool export_files_read(struct export_files *files, const char *model, struct err
             : read_json(&files->config, model, "config.json", false, error) &&
                   read_json(&files->tokenizer, model, "tokenizer.json", false, error) &&
                   read_json(&files->tokenizer_config, model, "tokenizer_config.json", true, error);
-    if (ok && read_template(files, model, error)) return true;
+    if (ok && read_template(files, model, source->adapter, error)) return true;
     export_files_free(files);
     return false;
 }
@@ -161,7 +167,8 @@ bool export_peft(const struct export_source *source, const char *directory,
     if (!model_config_load(&config, source->model, error) ||
         !adapter_file_load(&lora, &config, source->adapter, error))
         return false;
-    bool ok = adapter_file_save(lora, directory, source->name, error);
+    bool ok = adapter_file_save(lora, directory, source->name, error) &&
+              adapter_file_copy_template(source->adapter, directory, error);
     lora_free(lora);
     return ok;
 }

@@ -25,15 +25,11 @@ static bool copy_file(const char *from, const char *to, struct error *error) {
 // A template that is not the model's own goes where the result goes: it answers in the form that it
 // was trained in.
 static bool copy_template(const struct trainer *t, const char *directory, struct error *error) {
-    char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+    char to[FILE_PATH_SIZE];
     const char *template = t->spec->chat_template;
-    if (!template && t->spec->adapter) {
-        if (!file_path(from, sizeof from, error, t->spec->adapter, "chat_template.jinja"))
-            return false;
-        if (file_exists(from)) template = from;
-    }
-    return !template || (file_path(to, sizeof to, error, directory, "chat_template.jinja") &&
-                            copy_file(template, to, error));
+    if (!template) return adapter_file_copy_template(t->spec->adapter, directory, error);
+    return file_path(to, sizeof to, error, directory, ADAPTER_TEMPLATE_FILE) &&
+           copy_file(template, to, error);
 }
 
 static bool write_adapter(void *context, const char *directory, struct error *error) {

@@ -192,6 +192,33 @@ static void test_export_gguf_takes_the_tokenizer_and_the_template_along(void **s
     scene_close(&s);
 }
 
+static void test_export_takes_the_template_that_the_adapter_was_trained_with(void **state) {
+    (void)state;
+    bool (*const runs[])(const struct export_source *, const char *, struct export_options *,
+        struct error *) = {export_merged, export_gguf, export_peft};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        struct scene s = scene_open(NULL);
+        struct chat_format *format;
+        struct token_ids ids = {0};
+        struct error error = {0};
+        bool peft = runs[i] == export_peft;
+        json_t *chat = json_pack("[{s:s, s:s}]", "role", "user", "content", "a");
+        write_file(s.adapter, "chat_template.jinja", "{{ eos_token }}{{ eos_token }}");
+        export_as(
+            &s, runs[i], s.adapter, (struct export_options){.type = i ? DATA_F32 : DATA_TYPES});
+        if (!chat_format_open_with(
+                &format, peft ? s.model : s.output, peft ? s.output : NULL, NULL, &error) ||
+            !chat_format_prompt(format, chat, &ids, &error))
+            fail_msg("%s", error.message);
+        assert_int_equal(ids.count, 2);
+        assert_int_equal(ids.ids[1], 2);
+        token_ids_free(&ids);
+        json_decref(chat);
+        chat_format_close(format);
+        scene_close(&s);
+    }
+}
+
 // ---- merged ----
 
 static void test_export_merged_reads_back_with_the_same_logits(void **state) {
@@ -313,6 +340,7 @@ int main(void) {
         cmocka_unit_test(test_export_gguf_keeps_what_a_smaller_type_can_hold),
         cmocka_unit_test(test_export_gguf_keeps_the_scaling_of_rotations),
         cmocka_unit_test(test_export_gguf_takes_the_tokenizer_and_the_template_along),
+        cmocka_unit_test(test_export_takes_the_template_that_the_adapter_was_trained_with),
         cmocka_unit_test(test_export_merged_reads_back_with_the_same_logits),
         cmocka_unit_test(test_export_merged_is_cut_into_files_of_the_size_that_is_asked_for),
         cmocka_unit_test(test_export_refuses_numbers_that_the_type_cannot_hold),
