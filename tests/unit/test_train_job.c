@@ -4,15 +4,17 @@
 #include "train/train_job.h"
 #include <jansson.h>
 
-static bool create(const char *directory, char *template, int64_t chat_time) {
+static bool create(const char *directory, const char *template, int64_t chat_time) {
     struct train_spec spec;
     struct error error;
     train_spec_init(&spec);
-    spec.model = "/models/a";
-    spec.training_file = "/data.jsonl";
-    spec.chat_template = template;
+    spec.model = memory_copy_string("/models/a");
+    spec.training_file = memory_copy_string("/data.jsonl");
+    spec.chat_template = template ? memory_copy_string(template) : NULL;
     spec.chat_time = chat_time;
-    return train_job_create(directory, &spec, &error);
+    bool ok = train_job_create(directory, &spec, &error);
+    train_spec_free(&spec);
+    return ok;
 }
 
 static json_t *read_spec(const char *directory) {
