@@ -81,6 +81,25 @@ class Offline(InAFolder):
         self.assertRegex(plain.stdout + plain.stderr, r"line 13.*\n(.*\n)*?.*line 14")
         self.bad(1, "validate", self.folder / "none.jsonl")
 
+    def test_validate_shows_which_tokens_bear_loss(self):
+        path = self.few()
+        shown = json.loads(self.good("validate", path, "--show", 2, "--json"))["shown"]
+        self.assertEqual([example["line"] for example in shown], [1, 2])
+        answer = json.loads(path.read_text().splitlines()[0])["messages"][-1]["content"]
+        text = self.good("validate", path, "--show", 1)
+        self.assertEqual(text[text.index("⟦") + 1:text.index("⟧")], answer + "<|eot_id|>")
+        trained = [token for token in shown[0]["tokens"] if token["weight"] > 0]
+        self.assertEqual(trained[-1]["text"], "<|eot_id|>")
+        self.assertLess(len(trained), len(shown[0]["tokens"]))
+
+    def test_chat_template_takes_the_place_of_the_models_own(self):
+        template = self.folder / "own.jinja"
+        template.write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}")
+        chat = json.dumps([{"role": "user", "content": "hello"}])
+        ids = json.loads(self.good("tokenize", "--chat", "--json", "--chat-template", template, text=chat))
+        self.assertNotIn("<|start_header_id|>", ids["tokens"])
+        self.assertEqual(ids["tokens"][-1], "<|eot_id|>")
+
     def test_validate_counts_what_would_be_cut(self):
         path = self.few()
         with open(path, "a") as file:
