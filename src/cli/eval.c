@@ -108,13 +108,13 @@ static bool measure(struct evaluation *e, struct error *error) {
     struct transformer *transformer = NULL;
     struct training *training = NULL;
     struct lora *lora = NULL;
-    bool ok = compute_create(&compute, (int)threads, COMPUTE_AUTO, error) &&
-              load(e, compute, error) &&
-              transformer_open(&transformer, e->model.base.path, error) &&
-              (adapter ? adapter_file_load(&lora, transformer_config(transformer), adapter, error)
-                       : lora_create(&lora, transformer_config(transformer), 1, 1, 1, 0, error)) &&
-              training_create(&training, transformer, compute, e->dataset->longest, lora, error) &&
-              measure_all(e, training, e->dataset->longest, error);
+    bool ok =
+        compute_create(&compute, (int)threads, COMPUTE_AUTO, error) && load(e, compute, error) &&
+        transformer_open(&transformer, e->model.base.path, error) &&
+        (adapter ? adapter_file_load(&lora, transformer_config(transformer), adapter, error)
+                 : lora_create(&lora, transformer_config(transformer), 1, 1, 1, 0, error)) &&
+        training_create(&training, transformer, compute, e->dataset->longest, lora, 0, error) &&
+        measure_all(e, training, e->dataset->longest, error);
     training_free(training);
     lora_free(lora);
     transformer_close(transformer);

@@ -1,6 +1,10 @@
 // Forward keeps, for each layer, what its gradient needs and cannot cheaply be had again: the
 // residual stream before and after attention, rotated queries and keys, values, attention's output,
 // gate and up. Norms and the product of SwiGLU are computed once more in the backward pass.
+//
+// Where memory is short, the first layers keep no more than what they were given, and run forward
+// again when the backward pass gets to them (Chen et al. 2016). The arithmetic is the same, and so
+// is every bit of the result.
 #include "model/transformer_training.h"
 #include "base/memory.h"
 #include "model/transformer_internal.h"
@@ -23,7 +27,8 @@ struct training {
     struct compute *compute;
     const struct lora *lora;
     size_t max_rows;
-    float *block; // all floats below
+    size_t recomputed; // layers 0 … recomputed - 1 share one set of activations, but for x
+    float *block;      // all floats below
     struct layer_activations *layers;
     float *last; // what the last layer gives
     float *norm, *activation, *dx, *dnorm, *dquery, *dkey, *dvalue, *dattention, *dgate, *dup,
@@ -54,9 +59,9 @@ static float *deal(struct dealer *dealer, size_t floats) {
     return at;
 }
 
+// All but x.
 static void deal_layer(struct layer_activations *a, const struct model_config *c,
-    const struct lora *lora, size_t layer, size_t rows, struct dealer *dealer) {
-    a->x = deal(dealer, rows * c->hidden_size);
+    const struct lora *lora, size_t rows, struct dealer *dealer) {
     a->query = deal(dealer, rows * query_columns(c));
     a->key = deal(dealer, rows * kv_columns(c));
     a->value = deal(dealer, rows * kv_columns(c));
@@ -68,7 +73,8 @@ static void deal_layer(struct layer_activations *a, const struct model_config *c
     a->input_inverse_rms = deal(dealer, rows);
     a->attention_inverse_rms = deal(dealer, rows);
     for (int module = 0; module < LORA_MODULES; module++)
-        a->low[module] = lora_find(lora, layer, module) ? deal(dealer, rows * lora->rank) : NULL;
+        a->low[module] =
+            lora && lora->modules >> module & 1 ? deal(dealer, rows * lora->rank) : NULL;
 }
 
 static size_t logit_rows(const struct model_config *c, size_t max_rows) {
@@ -100,21 +106,48 @@ static void deal_shared(struct training *t, const struct model_config *c, const 
     t->supervised_weights = deal(dealer, rows);
 }
 
-uint64_t training_bytes(
-    const struct model_config *config, const struct lora *lora, size_t max_rows) {
+static void deal_layers(struct training *t, const struct model_config *c, const struct lora *lora,
+    size_t rows, size_t recomputed, struct dealer *dealer) {
+    struct layer_activations shared = {0}, unused;
+    if (recomputed) deal_layer(&shared, c, lora, rows, dealer);
+    for (size_t i = 0; i < c->layers; i++) {
+        struct layer_activations *a = t->layers ? &t->layers[i] : &unused;
+        *a = shared;
+        if (i >= recomputed) deal_layer(a, c, lora, rows, dealer);
+        a->x = deal(dealer, rows * c->hidden_size);
+    }
+}
+
+static uint64_t bytes_for(
+    const struct model_config *config, const struct lora *lora, size_t rows, size_t recomputed) {
     struct training shared = {0};
-    struct layer_activations layer;
     struct dealer dealer = {0};
-    deal_shared(&shared, config, lora, max_rows, &dealer);
-    for (size_t i = 0; i < config->layers; i++)
-        deal_layer(&layer, config, lora, i, max_rows, &dealer);
+    deal_shared(&shared, config, lora, rows, &dealer);
+    deal_layers(&shared, config, lora, rows, recomputed, &dealer);
     return dealer.used * sizeof(float);
 }
 
-static bool allocate(struct training *t, struct error *error) {
+// How many layers are to be recomputed so that the rest fits.
+static size_t recomputed_layers(
+    const struct model_config *config, const struct lora *lora, size_t rows, uint64_t budget) {
+    size_t recomputed = 0;
+    if (bytes_for(config, lora, rows, 0) <= budget) return 0;
+    // One layer's share is the same for all; a single recomputed layer would save nothing.
+    for (recomputed = 2; recomputed < config->layers; recomputed++)
+        if (bytes_for(config, lora, rows, recomputed) <= budget) break;
+    return recomputed < config->layers ? recomputed : config->layers;
+}
+
+uint64_t training_bytes(
+    const struct model_config *config, const struct lora *lora, size_t max_rows, uint64_t budget) {
+    return bytes_for(config, lora, max_rows, recomputed_layers(config, lora, max_rows, budget));
+}
+
+static bool allocate(struct training *t, uint64_t budget, struct error *error) {
     size_t rows = t->max_rows;
     struct dealer dealer = {0};
-    uint64_t bytes = training_bytes(t->config, t->lora, rows);
+    t->recomputed = recomputed_layers(t->config, t->lora, rows, budget);
+    uint64_t bytes = bytes_for(t->config, t->lora, rows, t->recomputed);
     t->block = dealer.base = memory_alloc_aligned(bytes / sizeof(float), sizeof(float));
     t->layers = memory_alloc_zeroed(t->config->layers, sizeof *t->layers);
     t->supervised = memory_alloc_array(rows, sizeof *t->supervised);
@@ -129,13 +162,13 @@ static bool allocate(struct training *t, struct error *error) {
             "give; train fewer at a time",
             rows, (unsigned long long)(bytes >> 20));
     deal_shared(t, t->config, t->lora, rows, &dealer);
-    for (size_t i = 0; i < t->config->layers; i++)
-        deal_layer(&t->layers[i], t->config, t->lora, i, rows, &dealer);
+    deal_layers(t, t->config, t->lora, rows, t->recomputed, &dealer);
     return rope_table_reserve(&t->rope, t->config, rows, error);
 }
 
 bool training_create(struct training **training, const struct transformer *transformer,
-    struct compute *compute, size_t max_rows, struct lora *lora, struct error *error) {
+    struct compute *compute, size_t max_rows, struct lora *lora, uint64_t budget,
+    struct error *error) {
     struct training *new = memory_alloc_zeroed(1, sizeof *new);
     if (!new) return memory_error(error, "training");
     new->transformer = transformer;
@@ -143,7 +176,7 @@ bool training_create(struct training **training, const struct transformer *trans
     new->compute = compute;
     new->lora = lora;
     new->max_rows = max_rows;
-    if (!allocate(new, error)) {
+    if (!allocate(new, budget, error)) {
         training_free(new);
         return false;
     }
@@ -256,6 +289,7 @@ static void normalise(struct training *t, float *inverse_rms, const float *x, co
         t->config->hidden_size, t->config->rms_norm_epsilon);
 }
 
+// `next` NULL: for the sake of the activations alone.
 static void layer_forward(struct training *t, size_t index, float *next) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
@@ -277,6 +311,7 @@ static void layer_forward(struct training *t, size_t index, float *next) {
     normalise(t, a->attention_inverse_rms, a->middle, layer->attention_norm);
     linear_forward(t, index, LORA_GATE, t->norm, a->gate, false);
     linear_forward(t, index, LORA_UP, t->norm, a->up, false);
+    if (!next) return;
     compute_swiglu(t->compute, t->activation, a->gate, a->up, rows * c->intermediate_size);
     memcpy(next, a->middle, hidden_bytes);
     linear_forward(t, index, LORA_DOWN, t->activation, next, true);
@@ -424,6 +459,7 @@ static size_t lowest_trained_layer(const struct training *t) {
 static void backward(struct training *t) {
     size_t lowest = lowest_trained_layer(t);
     for (size_t index = t->config->layers; index-- > lowest;) {
+        if (index < t->recomputed) layer_forward(t, index, NULL);
         mlp_backward(t, index);
         attention_backward(t, index, !t->lora || index > lowest);
     }

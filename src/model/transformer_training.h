@@ -45,14 +45,17 @@ struct training_result {
 struct training;
 
 // Working memory for up to `max_rows` rows in one batch. `lora` (borrowed) is what is trained, or
-// NULL for all weights, which takes a transformer made by transformer_over().
+// NULL for all weights, which takes a transformer made by transformer_over(). Of as many layers as
+// fit into `budget` bytes all activations are kept, of the others only what they were given: that
+// much is taken in any case. The budget changes no bit of the results.
 bool training_create(struct training **training, const struct transformer *transformer,
-    struct compute *compute, size_t max_rows, struct lora *lora, struct error *error) WARN_UNUSED;
+    struct compute *compute, size_t max_rows, struct lora *lora, uint64_t budget,
+    struct error *error) WARN_UNUSED;
 void training_free(struct training *training);
 
 // Bytes that training_create would take for these.
 uint64_t training_bytes(
-    const struct model_config *config, const struct lora *lora, size_t max_rows);
+    const struct model_config *config, const struct lora *lora, size_t max_rows, uint64_t budget);
 
 // Adds the gradient of Σ weight · loss to `gradients`, a block in the form of lora->parameters or
 // parameters->values. Adds to *result. row_losses [rows] (may be NULL) get each row's loss, 0 where

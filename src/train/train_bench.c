@@ -87,7 +87,8 @@ static bool open_bench(struct bench *b, const struct train_bench_shape *shape, i
         !transformer_random(&b->transformer, &config, DATA_BF16, error) ||
         !lora_create(&b->lora, &config, 16, 32, LORA_ALL_MODULES, 1, error) ||
         !take_memory(b, shape, steps, error) ||
-        !training_create(&b->training, b->transformer, b->compute, b->rows, b->lora, error))
+        !training_create(
+            &b->training, b->transformer, b->compute, b->rows, b->lora, UINT64_MAX, error))
         return false;
     make_batch(b, shape);
     return true;

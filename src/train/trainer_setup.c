@@ -5,7 +5,10 @@
 #include <string.h>
 
 enum { MICRO_BATCH_ROWS = 2048, LEAST_ROWS = 64 };
-static const uint64_t activation_budget = (uint64_t)1536 << 20;
+
+// Of memory for activations: what a micro-batch may take at least, with all layers recomputed, and
+// up to what layers are kept.
+static const uint64_t activation_budget = (uint64_t)2 << 30;
 
 struct epoch_rules trainer_rules(const struct train_spec *spec) {
     return (struct epoch_rules){
@@ -79,21 +82,35 @@ static size_t micro_batch_rows(const struct trainer *t) {
     const struct dataset *validation = t->data->validation;
     size_t longest = t->data->training->longest, rows = MICRO_BATCH_ROWS;
     if (validation && validation->longest > longest) longest = validation->longest;
-    while (rows > LEAST_ROWS && training_bytes(config, t->lora, rows) > activation_budget)
+    while (rows > LEAST_ROWS && training_bytes(config, t->lora, rows, 0) > activation_budget)
         rows /= 2;
     if (t->data->training->token_count < rows) rows = (size_t)t->data->training->token_count;
     return rows < longest ? longest : rows;
 }
 
+// Weights lie in files and need not be in memory all at once; everything else must.
 static bool check_memory(const struct trainer *t, size_t rows, struct error *error) {
+    const struct model_config *config = transformer_config(t->transformer);
     uint64_t optimizer = 3 * (uint64_t)t->state.count * sizeof(float);
-    uint64_t needed = training_bytes(transformer_config(t->transformer), t->lora, rows) + optimizer;
-    uint64_t available = memory_available();
+    uint64_t needed = training_bytes(config, t->lora, rows, 0) + optimizer;
+    uint64_t available = memory_available(), fitting = rows;
     if (needed <= available) return true;
+    while (fitting > 1 && training_bytes(config, t->lora, fitting, 0) + optimizer > available)
+        fitting = fitting * 7 / 8;
+    if (fitting == 1)
+        return error_set(error, ERROR_MEMORY,
+            "training this model needs %.1f GB beside its weights, and %.1f GB are free; %.1f GB "
+            "of "
+            "that are for the optimizer: use a smaller LoRA rank, a smaller model, or a machine "
+            "with "
+            "more memory",
+            (double)needed / 1e9, (double)available / 1e9, (double)optimizer / 1e9);
     return error_set(error, ERROR_MEMORY,
-        "training needs %.1f GB beside the model's weights, and %.1f GB are free; use shorter "
-        "examples (the longest has %zu tokens) or a smaller LoRA rank",
-        (double)needed / 1e9, (double)available / 1e9, t->data->training->longest);
+        "training needs %.1f GB beside the model's weights, and %.1f GB are free; the longest "
+        "example "
+        "has %zu tokens, and examples of up to %llu tokens would fit",
+        (double)needed / 1e9, (double)available / 1e9, t->data->training->longest,
+        (unsigned long long)fitting);
 }
 
 static size_t largest_muon_scratch(const struct trainer *t) {
@@ -110,7 +127,8 @@ static size_t largest_muon_scratch(const struct trainer *t) {
 static bool allocate(struct trainer *t, struct error *error) {
     size_t rows = micro_batch_rows(t);
     if (!check_memory(t, rows, error) || !packer_create(&t->packer, rows, error) ||
-        !training_create(&t->training, t->transformer, t->compute, rows, t->lora, error))
+        !training_create(
+            &t->training, t->transformer, t->compute, rows, t->lora, activation_budget, error))
         return false;
     t->gradients = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.first_moment = memory_alloc_aligned(t->state.count, sizeof(float));

@@ -131,7 +131,8 @@ static void check_lora(struct golden *g, struct compute *compute, double limit) 
     struct training_result result = {0};
     struct error error;
     float *gradients = memory_alloc_zeroed(g->lora->count, sizeof *gradients);
-    assert_true(training_create(&training, g->transformer, compute, g->rows, g->lora, &error));
+    assert_true(
+        training_create(&training, g->transformer, compute, g->rows, g->lora, UINT64_MAX, &error));
     training_step(training, &g->batch, gradients, &result, NULL);
     float loss = *(const float *)tensor(g, "loss")->data;
     expect_close("the loss", fabs(result.loss - loss) / loss, limit);
@@ -187,7 +188,7 @@ static void check_full(struct golden *g, struct compute *compute, double limit) 
     transformer_copy_parameters(g->transformer, parameters);
     merge(parameters, g->lora);
     assert_true(transformer_over(&over, config, parameters, &error));
-    assert_true(training_create(&training, over, compute, g->rows, NULL, &error));
+    assert_true(training_create(&training, over, compute, g->rows, NULL, UINT64_MAX, &error));
     float *gradients = memory_alloc_zeroed(parameters->count, sizeof *gradients);
     training_step(training, &g->batch, gradients, &result, NULL);
     float loss = *(const float *)tensor(g, "loss")->data;

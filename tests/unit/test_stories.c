@@ -124,7 +124,7 @@ static void run_curve(struct stories *s, const json_t *golden) {
     assert_true(transformer_over(&transformer, &s->config, s->parameters, &error));
     assert_true(lora_create(&lora, &s->config, 4, 8, 1 << LORA_Q | 1 << LORA_V, 0, &error));
     set_first_a(lora);
-    assert_true(training_create(&training, transformer, compute, rows, lora, &error));
+    assert_true(training_create(&training, transformer, compute, rows, lora, UINT64_MAX, &error));
     float *memory = memory_alloc_zeroed(3 * lora->count, sizeof *memory);
     struct training_sequence sequence = {0, rows};
     struct training_batch batch = {tokens, tokens + 1, weights, rows, &sequence, 1};

@@ -230,7 +230,8 @@ static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void
         struct training *training;
         struct training_result result = {0};
         assert_true(packer_create(&packer, sizes[i], &error));
-        assert_true(training_create(&training, transformer, compute, sizes[i], lora, &error));
+        assert_true(
+            training_create(&training, transformer, compute, sizes[i], lora, UINT64_MAX, &error));
         for (size_t at = 0; at < 8;) {
             struct training_batch batch;
             at += packer_fill(&packer, data, order + at, 8 - at, weight, &batch);
@@ -248,6 +249,53 @@ static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void
     test_directory_remove(model);
 }
 
+// Whatever is kept and whatever is computed again, every bit of the gradient is the same.
+static void test_trainer_gradients_are_the_same_bytes_under_any_memory_budget(void **state) {
+    (void)state;
+    struct dataset *data = make_dataset();
+    char *model = test_model_directory();
+    struct transformer *transformer;
+    struct compute *compute;
+    struct lora *lora;
+    struct error error;
+    struct packer packer;
+    struct training_batch batch;
+    enum { ROWS = 256 };
+    uint32_t order[4] = {1, 5, 9, 2};
+    float *gradients[2];
+    double losses[2];
+    assert_true(transformer_open(&transformer, model, &error));
+    assert_true(compute_create(&compute, 2, COMPUTE_AUTO, &error));
+    assert_true(lora_create(&lora, &test_model_config, 4, 8, LORA_ALL_MODULES, 1, &error));
+    for (size_t i = 0; i < lora->count; i++) // B is zero at first, and A's gradient with it
+        lora->parameters[i] += 0.01f * (float)(i % 7);
+    assert_true(packer_create(&packer, ROWS, &error));
+    size_t taken = packer_fill(&packer, data, order, 4, packing_weight(data, order, 4), &batch);
+    assert_true(taken > 0);
+    assert_true(training_bytes(&test_model_config, lora, ROWS, 0) <
+                training_bytes(&test_model_config, lora, ROWS, UINT64_MAX));
+    for (int i = 0; i < 2; i++) {
+        struct training *training;
+        struct training_result result = {0};
+        gradients[i] = memory_alloc_zeroed(lora->count, sizeof(float));
+        assert_true(training_create(
+            &training, transformer, compute, ROWS, lora, i ? 0 : UINT64_MAX, &error));
+        training_step(training, &batch, gradients[i], &result, NULL);
+        losses[i] = result.loss;
+        training_free(training);
+    }
+    assert_true(losses[0] == losses[1] && losses[0] > 0);
+    assert_memory_equal(gradients[0], gradients[1], lora->count * sizeof(float));
+    memory_free(gradients[0]);
+    memory_free(gradients[1]);
+    packer_free(&packer);
+    lora_free(lora);
+    compute_free(compute);
+    transformer_close(transformer);
+    free_dataset(data);
+    test_directory_remove(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trainer_learns_and_ends_in_the_same_bytes_with_any_number_of_threads),
@@ -256,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_trainer_cancelled_leaves_no_adapter),
         cmocka_unit_test(test_trainer_trains_all_parameters_from_random_with_muon),
         cmocka_unit_test(test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches),
+        cmocka_unit_test(test_trainer_gradients_are_the_same_bytes_under_any_memory_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
