@@ -198,12 +198,13 @@ void training_free(struct training *training) {
 
 // ---- linear layers ----
 
+// `y` NULL: only x·Aᵀ, which the backward pass asks for.
 static void linear_forward(struct training *t, size_t layer, enum lora_module module,
     const float *x, float *y, bool accumulate) {
     struct matrix weights = t->transformer->layers[layer].weights[module];
     size_t rows = t->batch->rows, in = weights.columns, out = weights.rows;
     struct matrix of_x = matrix_f32(x, rows, in);
-    compute_gemm(t->compute, GEMM_NT, of_x, weights, y, out, 1.0f, accumulate);
+    if (y) compute_gemm(t->compute, GEMM_NT, of_x, weights, y, out, 1.0f, accumulate);
     const struct lora_entry *entry = lora_find(t->lora, layer, module);
     if (!entry) return;
     size_t rank = t->lora->rank;
@@ -211,6 +212,7 @@ static void linear_forward(struct training *t, size_t layer, enum lora_module mo
     const float *a = t->lora->parameters + entry->a_offset;
     const float *b = t->lora->parameters + entry->b_offset;
     compute_gemm(t->compute, GEMM_NT, of_x, matrix_f32(a, rank, in), low, rank, 1.0f, false);
+    if (!y) return;
     compute_gemm(t->compute, GEMM_NT, matrix_f32(low, rows, rank), matrix_f32(b, out, rank), y, out,
         lora_scale(t->lora), true);
 }
@@ -311,9 +313,8 @@ static void layer_forward(struct training *t, size_t index, float *next) {
     normalise(t, a->attention_inverse_rms, a->middle, layer->attention_norm);
     linear_forward(t, index, LORA_GATE, t->norm, a->gate, false);
     linear_forward(t, index, LORA_UP, t->norm, a->up, false);
-    if (!next) return;
     compute_swiglu(t->compute, t->activation, a->gate, a->up, rows * c->intermediate_size);
-    memcpy(next, a->middle, hidden_bytes);
+    if (next) memcpy(next, a->middle, hidden_bytes);
     linear_forward(t, index, LORA_DOWN, t->activation, next, true);
 }
 
