@@ -1,9 +1,9 @@
 // temper tokenize: the token ids of a text, or of a chat as the model sees it.
 #include "base/buffer.h"
 #include "base/memory.h"
-#include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
 #include "model/chat_example.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +11,18 @@
 
 enum { MAX_INPUT = 256 << 20 };
 
-static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data";
+static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data",
+                  *account = "personal";
 static bool chat, prompt, special, lines, as_json;
 
 static const struct cli_option options[] = {
-    {"--model", "M", CLI_TEXT, &model, "whose tokenizer: a name or a directory"},
+    {"--model", "M", CLI_TEXT, &model,
+        "whose tokenizer: a base or fine-tuned model, or a directory"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--chat", NULL, CLI_FLAG, &chat,
         "the input is a chat's JSON: a list of messages, or {\"messages\": …, \"tools\": …}"},
     {"--prompt", NULL, CLI_FLAG, &prompt, "of a chat: up to where the next answer begins"},
+    {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
     {"--chat-template", "FILE", CLI_TEXT, &chat_template,
         "a Jinja template in place of the model's own"},
     {"--special", NULL, CLI_FLAG, &special, "special tokens in a text become those tokens"},
@@ -142,11 +145,11 @@ static bool print_input(
 }
 
 static bool run(const struct buffer *input, struct error *error) {
-    struct model_directory found;
+    struct model_choice found;
     struct chat_format *format;
-    if (!model_directory_find(&found, model, data, error)) return false;
-    bool ok = chat_format_open_with(&format, found.path, NULL, chat_template, error);
-    model_directory_free(&found);
+    if (!model_choice_find(&found, model, data, account, error)) return false;
+    bool ok = chat_format_open_with(&format, found.base.path, found.adapter, chat_template, error);
+    model_choice_free(&found);
     if (!ok) return false;
     ok = print_input(format, input, error);
     chat_format_close(format);

@@ -1,8 +1,8 @@
 // temper validate: what a fine-tuning job would say of a training file, before there is a job.
 #include "base/file.h"
-#include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/model_choice.h"
 #include "cli/show_examples.h"
 #include "model/chat_example.h"
 #include "model/model_config.h"
@@ -11,13 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data";
+static const char *model = BUILT_IN_MODEL, *chat_template, *data = "./temper-data",
+                  *account = "personal";
 static bool as_json;
 static long threads, show;
 
 static const struct cli_option options[] = {
-    {"--model", "M", CLI_TEXT, &model, "whose tokens to count: a name or a directory"},
+    {"--model", "M", CLI_TEXT, &model,
+        "whose tokens to count: a base or fine-tuned model, or a directory"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
+    {"--account", "NAME", CLI_TEXT, &account, "of a fine-tuned model: whose it is (personal)"},
     {"--chat-template", "FILE", CLI_TEXT, &chat_template,
         "a Jinja template in place of the model's own"},
     {"--show", "N", CLI_INTEGER, &show,
@@ -98,14 +101,15 @@ static void print_faults(const char *file, const struct dataset_faults *faults) 
 }
 
 static bool load(const char *file, struct validation *v, struct error *error) {
-    struct model_directory found;
+    struct model_choice found;
     struct thread_pool *pool = NULL;
     struct model_config config;
-    if (!model_directory_find(&found, model, data, error)) return false;
-    bool ok = model_config_load(&config, found.path, error) &&
-              chat_format_open_with(&v->format, found.path, NULL, chat_template, error) &&
-              thread_pool_create(&pool, (int)threads, error);
-    model_directory_free(&found);
+    if (!model_choice_find(&found, model, data, account, error)) return false;
+    bool ok =
+        model_config_load(&config, found.base.path, error) &&
+        chat_format_open_with(&v->format, found.base.path, found.adapter, chat_template, error) &&
+        thread_pool_create(&pool, (int)threads, error);
+    model_choice_free(&found);
     if (ok) {
         struct dataset_options rules = {
             .context_length = config.context_length, .minimum_examples = DATASET_MINIMUM_EXAMPLES};
