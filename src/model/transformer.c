@@ -63,12 +63,38 @@ static bool allocate(struct transformer *t, struct error *error) {
     return (t->layers && t->norms) || memory_error(error, "the table of a model's weights");
 }
 
+// ---- weights larger than memory ----
+
+bool transformer_streams(const struct transformer *transformer) {
+    return transformer->stream != NULL;
+}
+
+bool transformer_stream(struct transformer *transformer, struct error *error) {
+    size_t layers = transformer->config.layers;
+    if (transformer->stream) return true;
+    if (!transformer->files)
+        return error_set(error, ERROR_INTERNAL, "only weights in files can be read as needed");
+    if (!weight_stream_create(&transformer->stream, layers, error)) return false;
+    for (size_t i = 0; i < layers; i++)
+        for (int module = 0; module < LORA_MODULES; module++)
+            if (!weight_stream_add(
+                    transformer->stream, i, &transformer->layers[i].weights[module], error))
+                return false;
+    return true;
+}
+
+// Some room is left for everything that is not weights.
+static bool stream_if_needed(struct transformer *transformer, struct error *error) {
+    uint64_t room = memory_available() / 8 * 7;
+    return weights_bytes(transformer->files) <= room || transformer_stream(transformer, error);
+}
+
 bool transformer_open(
     struct transformer **transformer, const char *directory, struct error *error) {
     struct transformer *new = memory_alloc_zeroed(1, sizeof *new);
     if (!new) return memory_error(error, "a model");
     if (!model_config_load(&new->config, directory, error) || !allocate(new, error) ||
-        !read_weights(new, directory, error)) {
+        !read_weights(new, directory, error) || !stream_if_needed(new, error)) {
         transformer_close(new);
         return false;
     }
@@ -78,6 +104,7 @@ bool transformer_open(
 
 void transformer_close(struct transformer *transformer) {
     if (!transformer) return;
+    weight_stream_free(transformer->stream);
     weights_close(transformer->files);
     memory_free(transformer->layers);
     memory_free(transformer->norms);

@@ -23,6 +23,13 @@ void transformer_close(struct transformer *transformer);
 const struct model_config *transformer_config(const struct transformer *transformer);
 uint64_t transformer_weight_bytes(const struct transformer *transformer);
 
+// True where the weights are larger than the memory that was free when the model was opened: each
+// layer is then read from its file ahead of its turn, in every pass anew.
+bool transformer_streams(const struct transformer *transformer);
+
+// Makes it so, whatever the memory. Only for a model that was opened from files.
+bool transformer_stream(struct transformer *transformer, struct error *error) WARN_UNUSED;
+
 // Keys and values of one sequence: `keys` and `values` each [layers][capacity][kv_heads · head_dim]
 // f32. Owned by the caller. `length` tokens are there; inference_forward writes from there on and
 // adds the rows that it wrote.

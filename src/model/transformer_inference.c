@@ -255,8 +255,10 @@ bool inference_forward(struct inference *inference, const int32_t *tokens, size_
         for (size_t j = 0; j < spans[i].row_count; j++)
             s->positions[spans[i].first_row + j] = (int32_t)(spans[i].kv->length + j);
     compute_embedding(s->compute, s->x, tokens, rows, s->transformer->embedding);
-    for (size_t layer = 0; layer < s->config->layers; layer++)
+    for (size_t layer = 0; layer < s->config->layers; layer++) {
+        weight_stream_enter(s->transformer->stream, layer, (layer + 1) % s->config->layers);
         run_layer(s, layer);
+    }
     for (size_t i = 0; i < span_count; i++)
         spans[i].kv->length += spans[i].row_count;
     output(s, logit_rows, logit_count, logits);

@@ -4,6 +4,7 @@
 
 #include "model/parameters.h"
 #include "model/transformer.h"
+#include "model/weight_stream.h"
 
 struct transformer_layer {
     const float *input_norm;
@@ -21,6 +22,7 @@ struct transformer {
     struct matrix output;
     const float *final_norm;
     struct transformer_layer *layers;
+    struct weight_stream *stream; // of weights that memory does not hold, or NULL
 };
 
 // Cosines and sines, [positions][head_dim / 2].

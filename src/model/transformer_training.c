@@ -340,8 +340,11 @@ static void forward(struct training *t) {
     size_t layers = t->config->layers;
     compute_embedding(
         t->compute, t->layers[0].x, t->batch->tokens, t->batch->rows, t->transformer->embedding);
-    for (size_t i = 0; i < layers; i++)
+    for (size_t i = 0; i < layers; i++) {
+        // The backward pass begins where this one ends, so that nothing needs to be read after it.
+        weight_stream_enter(t->transformer->stream, i, i + 1 < layers ? i + 1 : i);
         layer_forward(t, i, i + 1 < layers ? t->layers[i + 1].x : t->last);
+    }
 }
 
 // ---- loss ----
@@ -460,6 +463,7 @@ static size_t lowest_trained_layer(const struct training *t) {
 static void backward(struct training *t) {
     size_t lowest = lowest_trained_layer(t);
     for (size_t index = t->config->layers; index-- > lowest;) {
+        weight_stream_enter(t->transformer->stream, index, index > lowest ? index - 1 : index);
         if (index < t->recomputed) layer_forward(t, index, NULL);
         mlp_backward(t, index);
         attention_backward(t, index, !t->lora || index > lowest);
