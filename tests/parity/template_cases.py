@@ -1,5 +1,6 @@
 """Templates of our own and random chats, with what transformers renders of them. As a program it writes
 tests/golden/templates.json: python -m parity.template_cases (in tests/)."""
+import copy
 import datetime
 import json
 import pathlib
@@ -65,6 +66,10 @@ b' }}
 {{ ''.__class__ }}
 {{ ''.__class__.x }}
 {{ 'abc'.join(1) }}
+{{ {} in m }}
+{{ m[1:] }}
+{{ 5 | indent }}
+{% if 1 if 0 else 2 %}{% endif %}
 {{ strftime_now('%d %b %Y') }} {{ strftime_now('%Y-%m-%dT%H:%M:%S %A %j %%') }} {{ strftime_now is defined }}
 {{ ' a b\n'.strip() }}|{{ 'xxaxx'.strip('x') }}|{{ 'éaé'.strip('é') }}|{{ ' a '.lstrip() }}|{{ ' a '.rstrip() }}|{{ '\u3000a\x1c\xa0'.strip() }}|{{ 'a'.strip(none) }}
 {{ 'a b  c'.split() }} {{ 'a,b,,c'.split(',') }} {{ 'a,b,c'.split(',', 1) }} {{ ' a b  c '.split(none, 1) }} {{ 'a,b,c'.rsplit(',', 1) }} {{ ''.split() }} {{ ''.split(',') }}
@@ -91,7 +96,7 @@ b' }}
 {{ 'a\nb\n\nc' | indent }}|{{ 'a\nb' | indent(2, true) }}|{{ 'a\n\nb' | indent(1, blank=true) }}|{{ 'a\nb' | indent('> ') }}|{{ 'a' | center(5) }}|{{ 'one two' | wordcount }}
 {{ '<b>&"\'' | e }} {{ '<' | escape + '<' }} {{ '<' ~ ('>' | safe) }} {{ '<' | safe }} {{ 'x' | safe | length }}
 {{ 3 is odd }} {{ 4 is even }} {{ 4 is divisibleby 2 }} {{ 4 is divisibleby(3) }} {{ 'a' is string }} {{ 1 is number }} {{ true is number }} {{ true is integer }} {{ 1.0 is float }} {{ none is none }} {{ m is mapping }} {{ l is sequence }} {{ m is sequence }} {{ l is iterable }} {{ nothing is iterable }} {{ nothing is sequence }} {{ none is iterable }} {{ 1 is iterable }} {{ true is boolean }} {{ true is true }} {{ 1 is true }} {{ 1 is eq 1 }} {{ 1 is in [1] }} {{ 'a' is lower }} {{ none is sameas none }} {{ f is callable }} {{ range is callable }} {{ 1 is ge 1 }} {{ 1 is not lt 1 }}
-{{ range(3) | list }} {{ range(1, 7, 2) | list }} {{ range(3, 0, -1) | list }} {{ dict(a=1, b=2) }} {{ dict({'a': 1}, b=2) }} {{ dict([('a', 1)]) }} {% for i in range(2) %}{{ i }}{% endfor %}
+{{ range(4)[1] }} {{ range(4)[::-1] | list }} {{ true * 'a' }} {{ true | round(1) }} {{ [nothing, nothing] | sort }} {{ range(3) | list }} {{ range(1, 7, 2) | list }} {{ range(3, 0, -1) | list }} {{ dict(a=1, b=2) }} {{ dict({'a': 1}, b=2) }} {{ dict([('a', 1)]) }} {% for i in range(2) %}{{ i }}{% endfor %}
 {% for x in l %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }}{{ loop.depth }}{{ loop.depth0 }}{{ loop.previtem }}{{ loop.nextitem }}{{ loop.cycle('a', 'b') }};{% endfor %}
 {% for x in [1, 1, 2] %}{{ loop.changed(x) }}{% endfor %} {% for x in l if x is string %}{{ loop.index }}{{ x }}{% else %}none{% endfor %} {% for x in [] %}{% else %}none{% endfor %}
 {% for k, v in m.items() %}{{ k }}={{ v }};{% endfor %}{% for k in m %}{{ k }}{% endfor %}{% for (a, b), c in [((1, 2), 3)] %}{{ a }}{{ b }}{{ c }}{% endfor %}{% for x in 1, 2 %}{{ x }}{% endfor %}{% for c in 'é€' %}{{ c }},{% endfor %}
@@ -160,7 +165,7 @@ def rendered(template, data):
 
 
 def case(template, data):
-    return {"chat_template": template, "data": data, "target": rendered(template, data)}
+    return {"chat_template": template, "data": data, "target": rendered(template, copy.deepcopy(data))}
 
 
 def written(cases):

@@ -309,10 +309,7 @@ bool run_slice(struct run *run, const struct node *node, struct value *result) {
     if (!run_evaluate(run, node->left, &owner)) return false;
     bool sliced =
         owner.kind == VALUE_STRING || (owner.kind == VALUE_LIST && owner.list->kind < LIST_VIEW);
-    if (!sliced && owner.kind == VALUE_UNDEFINED)
-        return run_fault(run, "a slice of %s", run_describe(run, &owner));
-    *result = (struct value){.kind = VALUE_UNDEFINED};
-    if (!sliced) return true;
+    if (!sliced) return run_fault(run, "a slice of %s", run_describe(run, &owner));
     if (!run_length(run, &owner, &count) || !slice_bounds(run, node, (int64_t)count, &slice))
         return false;
     if (owner.kind == VALUE_STRING) return slice_text(run, &owner, &slice, result);
@@ -400,6 +397,11 @@ bool run_compare(struct run *run, const struct value *left, const struct value *
     return !strings || arena_work_bytes(&run->arena, left->string.length, run->error);
 }
 
+static bool can_be_key(const struct value *value) {
+    return !(value->kind == VALUE_MAP && !value->map->namespace) &&
+           !(value->kind == VALUE_LIST && value->list->kind == LIST_PLAIN);
+}
+
 bool run_contains(
     struct run *run, const struct value *inside, const struct value *value, bool *found) {
     struct value items;
@@ -411,6 +413,8 @@ bool run_contains(
         return arena_work_bytes(&run->arena, 4 * inside->string.length, run->error);
     }
     if (inside->kind == VALUE_MAP && !inside->map->namespace) {
+        if (!can_be_key(value))
+            return run_fault(run, "%s as a key of a mapping", run_describe(run, value));
         *found = value_get(inside->map, value) != NULL;
         return arena_work(&run->arena, inside->map->count / 8, run->error);
     }

@@ -24,7 +24,7 @@ const struct template_row *template_method_row(const struct value *value, const 
     if (value->kind == VALUE_LOOP) return template_find(template_loop_methods, name);
     if (value->kind == VALUE_MAP && !value->map->namespace)
         return template_find(template_map_methods, name);
-    if (value->kind == VALUE_LIST && value->list->kind < LIST_VIEW)
+    if (value->kind == VALUE_LIST && value->list->kind < LIST_RANGE)
         return template_find(template_list_methods, name);
     return NULL;
 }
@@ -123,7 +123,7 @@ CALLABLE(call_indent) {
     static const char many[] = "                                                                ";
     if (!width || width->kind != VALUE_STRING)
         spaces.string = (struct value_string){many, NULL, (size_t)count, false};
-    if (!run_text(run, value, &text) ||
+    if (!run_need(run, value, VALUE_STRING, "indent") || !run_text(run, value, &text) ||
         !text_append(&run->arena, &ended, &text.string, run->error) ||
         !text_append_bytes(&run->arena, &ended, "\n", 1, false, run->error))
         return false;
@@ -269,7 +269,7 @@ CALLABLE(call_round) {
     double real = value_number(value), scale = pow(10, (double)digits);
     if (!method || value_is_text(method, "common")) {
         if (value->kind != VALUE_REAL) {
-            *result = *value;
+            *result = value_integer(value->kind == VALUE_INTEGER ? value->integer : value->boolean);
             return true;
         }
         snprintf(text, sizeof text, "%.*f", (int)digits, real);

@@ -150,7 +150,11 @@ bool template_percent(struct run *run, const struct value *format, const struct 
         from = at;
     }
     struct value rest = value_slice_text(format, from, text->length);
-    bool map = values->count == 1 && values->values[0].kind == VALUE_MAP;
+    // Python takes a list for a mapping here.
+    bool map =
+        values->count == 1 &&
+        (values->values[0].kind == VALUE_MAP ||
+            (values->values[0].kind == VALUE_LIST && values->values[0].list->kind < LIST_VIEW));
     if (!values->named && !map && used < values->count)
         return run_fault(run, "more values than %% asks for");
     if (!text_append(&run->arena, &built, &rest.string, run->error)) return false;

@@ -92,7 +92,7 @@ CALLABLE(call_range) {
         !run_integer(run, given[0], 0, &first, "range") ||
         !run_integer(run, given[1], 0, &second, "range") ||
         !run_integer(run, given[2], 1, &step, "range") ||
-        !value_new_list(&run->arena, LIST_VIEW, result, run->error))
+        !value_new_list(&run->arena, LIST_RANGE, result, run->error))
         return false;
     int64_t from = given[1] ? first : 0, to = given[1] ? second : first;
     if (!step) return run_fault(run, "a range with a step of 0");

@@ -310,8 +310,10 @@ static bool merge(
         !merge(run, rows + half, space, count - half, direction))
         return false;
     while (left < half && right < count) {
-        if (!arena_work(&run->arena, 1, run->error) ||
-            !run_compare(run, &rows[right].key, &rows[left].key, &order))
+        bool same;
+        order = 0;
+        if (!run_equal(run, &rows[right].key, &rows[left].key, &same) ||
+            (!same && !run_compare(run, &rows[right].key, &rows[left].key, &order)))
             return false;
         space[at++] = order * direction < 0 ? rows[right++] : rows[left++];
     }

@@ -88,7 +88,7 @@ static bool repeat(struct run *run, const struct value *what, int64_t times, str
 
 static bool can_repeat(const struct value *value) {
     return value->kind == VALUE_STRING ||
-           (value->kind == VALUE_LIST && value->list->kind < LIST_VIEW);
+           (value->kind == VALUE_LIST && value->list->kind < LIST_RANGE);
 }
 
 // ---- numbers ----
@@ -176,6 +176,10 @@ static int64_t whole_of(const struct value *value) {
     return value->kind == VALUE_INTEGER ? value->integer : value->boolean;
 }
 
+static bool is_whole(const struct value *value) {
+    return value->kind == VALUE_INTEGER || value->kind == VALUE_BOOLEAN;
+}
+
 static bool arithmetic(struct run *run, enum operation operation, const struct value *left,
     const struct value *right, struct value *result) {
     if (!value_is_number(left) || !value_is_number(right))
@@ -243,14 +247,12 @@ bool template_operate(struct run *run, enum operation operation, const struct va
         if (left->kind == VALUE_STRING && right->kind == VALUE_STRING)
             return concatenate(run, operation == OP_ADD, left, right, result);
         if (left->kind == VALUE_LIST && right->kind == VALUE_LIST &&
-            left->list->kind == right->list->kind && left->list->kind < LIST_VIEW)
+            left->list->kind == right->list->kind && left->list->kind < LIST_RANGE)
             return add_lists(run, left, right, result);
         break;
     case OP_MULTIPLY:
-        if (can_repeat(left) && right->kind == VALUE_INTEGER)
-            return repeat(run, left, right->integer, result);
-        if (can_repeat(right) && left->kind == VALUE_INTEGER)
-            return repeat(run, right, left->integer, result);
+        if (can_repeat(left) && is_whole(right)) return repeat(run, left, whole_of(right), result);
+        if (can_repeat(right) && is_whole(left)) return repeat(run, right, whole_of(left), result);
         break;
     default:
         break;

@@ -25,7 +25,7 @@ static bool if_statement(struct builder *b, struct node *node) {
     static const char *const ends[] = {"elif", "else", "endif", NULL};
     static const char *const last[] = {"endif", NULL};
     for (;;) {
-        if (!(node->condition = builder_tuple(b, true)) || !close_block(b) ||
+        if (!(node->condition = builder_tuple(b, false)) || !close_block(b) ||
             !body(b, ends, &node->body))
             return false;
         if (!at_tag(b, "elif")) break;

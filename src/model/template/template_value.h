@@ -65,7 +65,8 @@ struct value_string {
 enum list_kind {
     LIST_PLAIN,
     LIST_TUPLE,
-    LIST_VIEW, // items(), keys(), values(), range(): can be gone over, has no index but range's
+    LIST_RANGE, // of range()
+    LIST_VIEW,  // items(), keys(), values(): can be gone over, has no index
     LIST_ONCE, // of select, map and the like: can be gone over a single time
 };
 

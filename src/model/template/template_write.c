@@ -145,7 +145,7 @@ static bool put_separator(const struct writing *w, size_t index, int depth) {
 
 static bool put_list(const struct writing *w, const struct value_list *list, int depth) {
     bool tuple = list->kind == LIST_TUPLE && !w->json;
-    if (list->kind >= LIST_VIEW)
+    if (list->kind >= LIST_RANGE)
         return error_set(w->error, ERROR_UNSUPPORTED,
             "the chat template writes what can only be gone over; it lacks a |list");
     bool ok = put(w, tuple ? "(" : "[");
