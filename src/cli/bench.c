@@ -1,12 +1,19 @@
-// temper bench: what this machine can do, and how much of it training reaches.
+// temper bench: what this machine can do, how much of it training reaches, and how fast texts
+// become tokens.
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/model_directory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "compute/compute.h"
+#include "model/tokenizer.h"
 #include "train/train_bench.h"
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char *shape_name = "S";
+static const char *model = BUILT_IN_MODEL, *data = "./temper-data", *text_file;
 static long threads, steps = 5;
 static bool as_json;
 
@@ -14,14 +21,21 @@ static const struct cli_option options[] = {
     {"--shape", "S|M|L", CLI_TEXT, &shape_name, "of `train`: the model's size (S)"},
     {"--steps", "N", CLI_INTEGER, &steps, "of `train`: how many to measure (5)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
+    {"--model", "M", CLI_TEXT, &model, "of `tokenize`: whose tokenizer: a name or a directory"},
+    {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
+    {"--file", "F", CLI_TEXT, &text_file, "of `tokenize`: the text"},
     {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };
 
 static const struct cli_syntax syntax = {
-    .usage = "temper bench peak | train [--shape S|M|L] [--threads N] [--json]",
+    .usage =
+        "temper bench peak | train [--shape S|M|L] [--threads N] | tokenize --file F [--model M]\n"
+        "       [--json]",
     .purpose =
         "peak: the most multiply-adds and bytes a second that this machine does. train: tokens\n"
-        "a second of LoRA training on random weights, and the fraction of that peak.",
+        "a second of LoRA training on random weights, and the fraction of that peak. tokenize: "
+        "how\n"
+        "fast one thread encodes a text, the best of 5.",
     .example = "  temper bench peak\n  temper bench train --shape M --json",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
@@ -72,15 +86,67 @@ static bool train(struct error *error) {
     return true;
 }
 
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool time_encoding(
+    const struct tokenizer *tokenizer, const char *text, size_t length, struct error *error) {
+    struct token_ids ids = {0};
+    double best = 0;
+    bool ok = true;
+    for (int round = 0; ok && round < 5; round++) {
+        ids.count = 0;
+        double begin = seconds_now();
+        ok = tokenizer_encode(tokenizer, text, length, false, &ids, error);
+        double seconds = seconds_now() - begin;
+        if (!round || seconds < best) best = seconds;
+    }
+    if (ok)
+        printf(as_json ? "{\"bytes\": %zu, \"tokens\": %zu, \"seconds\": %.6f, "
+                         "\"megabytes_per_second\": %.2f}\n"
+                       : "%zu bytes, %zu tokens, %.4f s: %.2f MB/s on one thread\n",
+            length, ids.count, best, (double)length / best / 1e6);
+    token_ids_free(&ids);
+    return ok;
+}
+
+static bool tokenize(struct error *error) {
+    struct model_directory found;
+    struct tokenizer *tokenizer;
+    char *text;
+    size_t length;
+    if (!text_file) return error_set(error, ERROR_INVALID, "give a text: --file F");
+    if (!model_directory_find(&found, model, data, error)) return false;
+    bool ok = tokenizer_open(&tokenizer, found.path, error);
+    model_directory_free(&found);
+    if (!ok) return false;
+    if ((ok = file_read(text_file, 1 << 30, &text, &length, error))) {
+        ok = time_encoding(tokenizer, text, length, error);
+        memory_free(text);
+    }
+    tokenizer_close(tokenizer);
+    return ok;
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(struct error *error);
+} benches[] = {{"peak", peak}, {"train", train}, {"tokenize", tokenize}};
+
+static bool run(const char *name, struct error *error) {
+    for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
+        if (!strcmp(name, benches[i].name)) return benches[i].run(error);
+    return error_set(
+        error, ERROR_INVALID, "there is no bench '%s'; there are peak, train and tokenize", name);
+}
+
 int command_bench(int count, char **words) {
     struct error error = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
-    bool ok = !strcmp(words[0], "peak") ? peak(&error)
-              : !strcmp(words[0], "train")
-                  ? train(&error)
-                  : error_set(&error, ERROR_INVALID,
-                        "there is no bench '%s'; there are peak and train", words[0]);
-    return ok ? CLI_SUCCESS : cli_fail(&error);
+    return run(words[0], &error) ? CLI_SUCCESS : cli_fail(&error);
 }

@@ -8,22 +8,19 @@
 
 enum { SHORT_PIECE = 48 };
 
+// A symbol, and the merge of it with the next one.
 struct symbol {
     int32_t id;
     int32_t previous, next; // indices, -1 at the ends
-};
-
-struct candidate {
-    uint32_t rank;
-    int32_t left; // index of the left symbol
-    int32_t left_id, right_id;
+    uint32_t rank;          // UINT32_MAX: they do not merge, or this symbol is gone
+    int32_t result;
 };
 
 struct work {
     const struct tokenizer *tokenizer;
     struct symbol *symbols;
     size_t count;
-    struct candidate *heap;
+    uint64_t *heap; // rank << 32 | index of the left symbol
     size_t heap_count;
 };
 
@@ -118,29 +115,30 @@ static size_t merge_short(const struct tokenizer *t, int32_t *ids, size_t count)
     return count;
 }
 
-// ---- long pieces: a heap, lowest rank first, then leftmost ----
+// ---- long pieces: a heap of four branches, lowest rank first, then leftmost ----
 
-static bool before(const struct candidate *a, const struct candidate *b) {
-    return a->rank != b->rank ? a->rank < b->rank : a->left < b->left;
-}
-
-static void heap_push(struct work *w, struct candidate candidate) {
+static void heap_push(struct work *w, uint64_t key) {
     size_t at = w->heap_count++;
-    while (at && before(&candidate, &w->heap[(at - 1) / 2])) {
-        w->heap[at] = w->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
+    while (at && key < w->heap[(at - 1) / 4]) {
+        w->heap[at] = w->heap[(at - 1) / 4];
+        at = (at - 1) / 4;
     }
-    w->heap[at] = candidate;
+    w->heap[at] = key;
 }
 
-static struct candidate heap_pop(struct work *w) {
-    struct candidate top = w->heap[0], last = w->heap[--w->heap_count];
+static size_t least_child(const struct work *w, size_t first) {
+    size_t least = first, end = first + 4 < w->heap_count ? first + 4 : w->heap_count;
+    for (size_t child = first + 1; child < end; child++)
+        if (w->heap[child] < w->heap[least]) least = child;
+    return least;
+}
+
+static uint64_t heap_pop(struct work *w) {
+    uint64_t top = w->heap[0], last = w->heap[--w->heap_count];
     size_t at = 0;
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= w->heap_count) break;
-        if (child + 1 < w->heap_count && before(&w->heap[child + 1], &w->heap[child])) child++;
-        if (!before(&w->heap[child], &last)) break;
+    while (4 * at + 1 < w->heap_count) {
+        size_t child = least_child(w, 4 * at + 1);
+        if (w->heap[child] >= last) break;
         w->heap[at] = w->heap[child];
         at = child;
     }
@@ -149,34 +147,32 @@ static struct candidate heap_pop(struct work *w) {
 }
 
 static void consider(struct work *w, int32_t left) {
-    int32_t right = left < 0 ? -1 : w->symbols[left].next;
-    if (right < 0) return;
-    int32_t left_id = w->symbols[left].id, right_id = w->symbols[right].id;
-    const struct merge *merge = merge_map_find(&w->tokenizer->merges, left_id, right_id);
-    if (merge) heap_push(w, (struct candidate){merge->rank, left, left_id, right_id});
+    if (left < 0) return;
+    struct symbol *symbol = &w->symbols[left];
+    symbol->rank = UINT32_MAX;
+    if (symbol->next < 0) return;
+    const struct merge *merge = merge_of(w->tokenizer, symbol->id, w->symbols[symbol->next].id);
+    symbol->rank = merge->rank;
+    symbol->result = merge->result;
+    if (merge->rank != UINT32_MAX) heap_push(w, (uint64_t)merge->rank << 32 | (uint32_t)left);
 }
 
-// A candidate is stale if one of its symbols was merged since.
-static bool still_there(const struct work *w, const struct candidate *candidate) {
-    const struct symbol *left = &w->symbols[candidate->left];
-    return left->id == candidate->left_id && left->next >= 0 &&
-           w->symbols[left->next].id == candidate->right_id;
-}
-
+// An entry of the heap is stale if its symbol has another merge, or none, since.
 static void merge_long(struct work *w) {
-    for (size_t i = 0; i + 1 < w->count; i++)
+    for (size_t i = 0; i < w->count; i++)
         consider(w, (int32_t)i);
     while (w->heap_count) {
-        struct candidate candidate = heap_pop(w);
-        if (!still_there(w, &candidate)) continue;
-        struct symbol *left = &w->symbols[candidate.left], *right = &w->symbols[left->next];
-        left->id =
-            merge_map_find(&w->tokenizer->merges, candidate.left_id, candidate.right_id)->result;
+        uint64_t key = heap_pop(w);
+        int32_t at = (int32_t)(uint32_t)key;
+        struct symbol *left = &w->symbols[at];
+        if (left->rank != (uint32_t)(key >> 32)) continue;
+        struct symbol *right = &w->symbols[left->next];
+        left->id = left->result;
         left->next = right->next;
-        right->id = -1;
-        if (left->next >= 0) w->symbols[left->next].previous = candidate.left;
+        right->rank = UINT32_MAX;
+        if (left->next >= 0) w->symbols[left->next].previous = at;
         consider(w, left->previous);
-        consider(w, candidate.left);
+        consider(w, at);
     }
 }
 

@@ -176,6 +176,9 @@ def real_families():
 
 
 def write(folder, families):
+    """Makes a directory for each, with a config.json by which it is taken for a model's."""
     for name, made in families.items():
-        (pathlib.Path(folder) / name).mkdir(parents=True, exist_ok=True)
-        (pathlib.Path(folder) / name / "tokenizer.json").write_text(json.dumps(made, ensure_ascii=False))
+        place = pathlib.Path(folder) / name
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "tokenizer.json").write_text(json.dumps(made, ensure_ascii=False))
+        (place / "config.json").write_text((ROOT / "models" / "mini-instruct" / "config.json").read_text())
