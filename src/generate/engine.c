@@ -39,6 +39,7 @@ struct job {
     struct sampler sampler;
     size_t most_tokens;
     int32_t next_token; // not run yet; -1 during the prompt
+    bool begun;         // a token of the answer's text was taken
     struct engine_result result;
 };
 
@@ -331,7 +332,10 @@ static void take_token(struct engine *engine, struct job *job, const float *logi
         end_running(engine, job, ENGINE_STOP);
         return;
     }
-    const char *bytes = tokenizer_token_bytes(chat_format_tokenizer(model->format), token, &length);
+    const struct tokenizer *tokenizer = chat_format_tokenizer(model->format);
+    const char *bytes = job->begun ? tokenizer_token_bytes(tokenizer, token, &length)
+                                   : tokenizer_first_bytes(tokenizer, token, &length);
+    job->begun = job->begun || !tokenizer_is_special(tokenizer, token);
     bool ok = text_stream_add(&job->stream, bytes, length, &engine->ready, &job->result.error);
     if (ok) show_ready(engine, job);
     job->next_token = token;
