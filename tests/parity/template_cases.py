@@ -6,6 +6,7 @@ import json
 import pathlib
 import random
 import unittest.mock
+import warnings
 
 from transformers.utils import chat_template_utils
 
@@ -233,6 +234,84 @@ def random_data(chance):
             "add_generation_prompt": chance.random() < 0.5, "documents": None,
             "tools": [tool(chance) for _ in range(chance.randrange(1, 3))] if with_tools else None}
     return data
+
+
+LITERALS = [
+    '1', '0', '-3', '2.5', "'a'", "'Hello World'", "''", "'é€ x'", "' pad '", 'none', 'true', 'false',
+    '[1, 2, 3]', "['b', 'a', 'C']", '[]', "{'a': 1, 'b': 'x'}", '{}', "(1, 'x')", 'm', 'l', 'nothing', 'm.a',
+    'm.b', 'm.zz', 'l[0]', "'a,b,c'", '"it\'s"', "'<b>'", 'range(4)', "'3'", "'12abc'", "[[1, 'a'], [2, 'b']]",
+    "[{'k': 1, 'v': 'x'}, {'k': 2}]", '10', "'a\\nb\\n'", 'm.items()', 'dict(a=2)',
+]
+FILTERS = [
+    'trim', 'upper', 'lower', 'title', 'capitalize', 'length', 'first', 'last', 'reverse', 'list', 'join',
+    "join(', ')", "join('-', attribute='k')", 'tojson', 'tojson(indent=2)', 'string', 'int', 'float', 'abs',
+    'round', 'round(1)', "default('d')", "default('d', true)", 'sort', 'sort(reverse=true)',
+    "sort(attribute='k')", 'unique', 'min', 'max', 'sum', 'items', 'dictsort', "map('upper')",
+    "map(attribute='k')", "map('string')", "select('string')", "select('odd')", "reject('none')",
+    "selectattr('k')", "selectattr('k', 'equalto', 1)", "rejectattr('v', 'defined')", "replace('a', 'zz')",
+    'indent', 'indent(2, true)', 'batch(2)', 'e', 'safe', 'center(9)', 'wordcount', 'count', 'd', 'format(1)',
+    'select', "tojson(separators=(',', ':'))", 'tojson(sort_keys=true)', "map('length')",
+    "select('in', [1, 'a'])",
+]
+METHODS = [
+    'strip()', 'lstrip()', "rstrip('x')", 'upper()', 'lower()', 'title()', 'split()', "split(',')",
+    "split(',', 1)", "rsplit(',', 1)", "startswith('a')", "endswith('c')", "replace('a', 'b')", "find('a')",
+    "count('a')", "join(['x', 'y'])", 'items()', 'keys()', 'values()', "get('a')", "get('q', 5)", 'splitlines()',
+    "partition(',')", 'isdigit()', 'capitalize()', "rfind('l')", "index('l')", 'isupper()', 'zz', 'a', 'b',
+    'items', 'keys',
+]
+TESTS = [
+    'defined', 'undefined', 'none', 'string', 'number', 'integer', 'float', 'boolean', 'mapping', 'sequence',
+    'iterable', 'true', 'false', 'odd', 'even', 'callable', 'divisibleby(2)', 'eq(1)', "in([1, 'a'])", 'lower',
+    'upper', 'sameas(none)', 'gt(1)', "ne('a')",
+]
+OPERATORS = [
+    '+', '-', '*', '/', '//', '%', '~', '==', '!=', '<', '<=', '>', '>=', 'in', 'not in', 'and', 'or',
+]
+SUBSCRIPTS = ["0", "-1", "5", "'a'", "1:", "::-1", ":2", "-2:", "'items'", "1:3:2"]
+
+
+def expression(chance, depth):
+    kind = chance.random()
+    if depth <= 0 or kind < 0.18:
+        return chance.choice(LITERALS)
+    left, right = expression(chance, depth - 1), expression(chance, depth - 1)
+    if kind < 0.42:
+        return f"({left}) | {chance.choice(FILTERS)}"
+    if kind < 0.58:
+        return f"({left}).{chance.choice(METHODS)}"
+    if kind < 0.66:
+        return f"(({left}) is {chance.choice(['', 'not '])}{chance.choice(TESTS)})"
+    if kind < 0.84:
+        return f"({left}) {chance.choice(OPERATORS)} ({right})"
+    if kind < 0.89:
+        return f"({left})[{chance.choice(SUBSCRIPTS)}]"
+    if kind < 0.93:
+        return f"({left} if {right} else {expression(chance, depth - 1)})"
+    return f"not ({left})" if kind < 0.96 else f"[{left}, {right}]"
+
+
+def statement(chance):
+    one, other = (expression(chance, chance.choice([1, 1, 2, 2, 3])) for _ in range(2))
+    return chance.choice([
+        "{{ %s }}" % one, "{{ %s }}" % one, "{%% if %s %%}T{%% else %%}F{%% endif %%}" % one,
+        "{%% for x in %s %%}{{ loop.index }}:{{ x }}{{ loop.last }},{%% else %%}E{%% endfor %%}" % one,
+        "{%% set y = %s %%}{{ y }}|{{ y is string }}|{{ y }}" % one,
+        "{%% for x in %s if x %%}{{ x }}{%% endfor %%}" % one,
+        "{%% macro f(p, q=%s) %%}[{{ p }}{{ q }}]{%% endmacro %%}{{ f(%s) }}" % (one, other)])
+
+
+def random_expressions(seed, count):
+    """Statements of random expressions. Left out: what Python writes with an address or a class of its own, and slices
+    of constants that cannot be sliced, which Jinja's optimizer makes undefined and Jinja's programs refuse."""
+    chance, cases = random.Random(seed), {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while len(cases) < count:
+            row = case(statement(chance), DATA)
+            if not any(part in (row["target"] or "") for part in (" at 0x", "dict_", "range(", "built-in", "Markup(")):
+                cases[f"{len(cases)} {row['chat_template']}"] = row
+    return cases
 
 
 def shared_templates():

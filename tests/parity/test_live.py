@@ -81,11 +81,18 @@ class Live(unittest.TestCase):
         cases = template_cases.random_cases(SEED, 40)
         if not cases:
             self.skipTest("the folder of test data is not here")
+        self.render(cases, {})
+
+    def test_random_expressions_of_templates(self):
+        """Filters that compute nothing until they are asked, as Python's do, are not imitated: an error may come early."""
+        self.render(template_cases.random_expressions(SEED, 4000), {"TEMPER_TEMPLATE_MAY_REFUSE": "1"})
+
+    def render(self, cases, environment):
         path = self.folder / "templates.json"
         path.write_text(json.dumps(template_cases.written(cases)))
         program = pathlib.Path(TEMPER).parent / "test_chat_template"
-        done = subprocess.run([str(program)], env={**os.environ, "TEMPER_TEMPLATE_CASES": str(path)},
-                              capture_output=True, text=True)
+        done = subprocess.run([str(program)], capture_output=True, text=True,
+                              env={**os.environ, "TEMPER_TEMPLATE_CASES": str(path), **environment})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_ids_of_chats_with_tools_by_templates_of_real_models(self):

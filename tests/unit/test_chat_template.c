@@ -186,7 +186,7 @@ static void test_chat_template_marks_what_came_from_the_data(void **state) {
 
 // Rows of {"name", "chat_template", "data", "target" (null: refused)}, judged by whoever made them.
 // Returns how many were otherwise.
-static size_t count_differences(const json_t *rows, int64_t now) {
+static size_t count_differences(const json_t *rows, int64_t now, bool may_refuse) {
     const char *name;
     json_t *row;
     struct error error;
@@ -200,6 +200,10 @@ static size_t count_differences(const json_t *rows, int64_t now) {
             chat_template_parse(
                 &parsed, json_string_value(source), json_string_length(source), &error) &&
             chat_template_render(parsed, NULL, json_object_get(row, "data"), now, &text, &error);
+        if (!ok && wanted && may_refuse) {
+            chat_template_free(parsed);
+            continue;
+        }
         if (!ok && wanted) {
             print_error("%s: %s\n", name, error.message);
             failures++;
@@ -246,7 +250,7 @@ static void test_chat_template_renders_models_templates_as_their_authors_do(void
     json_t *root = read_cases(SHARED_GOLDENS, &now), *cases = json_object_get(root, "cases");
     take_out_what_python_writes_otherwise(cases);
     assert_int_equal(json_object_size(cases), 26);
-    assert_int_equal(count_differences(cases, now), 0);
+    assert_int_equal(count_differences(cases, now, false), 0);
     json_decref(root);
 }
 
@@ -256,7 +260,9 @@ static void test_chat_template_renders_what_transformers_renders(void **state) {
     const char *path = getenv("TEMPER_TEMPLATE_CASES");
     json_t *root = read_cases(path ? path : OWN_GOLDENS, &now);
     assert_true(json_object_size(json_object_get(root, "cases")) > 0);
-    assert_int_equal(count_differences(json_object_get(root, "cases"), now), 0);
+    assert_int_equal(count_differences(json_object_get(root, "cases"), now,
+                         getenv("TEMPER_TEMPLATE_MAY_REFUSE") != NULL),
+        0);
     json_decref(root);
 }
 

@@ -397,9 +397,11 @@ bool run_compare(struct run *run, const struct value *left, const struct value *
     return !strings || arena_work_bytes(&run->arena, left->string.length, run->error);
 }
 
-static bool can_be_key(const struct value *value) {
-    return !(value->kind == VALUE_MAP && !value->map->namespace) &&
-           !(value->kind == VALUE_LIST && value->list->kind == LIST_PLAIN);
+bool run_need_key(struct run *run, const struct value *value) {
+    bool changes = (value->kind == VALUE_MAP && !value->map->namespace) ||
+                   (value->kind == VALUE_LIST &&
+                       (value->list->kind == LIST_PLAIN || value->list->kind == LIST_VIEW));
+    return !changes || run_fault(run, "%s where a key must stand", run_describe(run, value));
 }
 
 bool run_contains(
@@ -413,8 +415,7 @@ bool run_contains(
         return arena_work_bytes(&run->arena, 4 * inside->string.length, run->error);
     }
     if (inside->kind == VALUE_MAP && !inside->map->namespace) {
-        if (!can_be_key(value))
-            return run_fault(run, "%s as a key of a mapping", run_describe(run, value));
+        if (!run_need_key(run, value)) return false;
         *found = value_get(inside->map, value) != NULL;
         return arena_work(&run->arena, inside->map->count / 8, run->error);
     }

@@ -391,7 +391,7 @@ CALLABLE(call_unique) {
     for (size_t i = 0; i < items.list->count; i++) {
         const struct value *item = &items.list->items[i];
         if (!key_of(run, item, arguments->given[1], arguments->given[0], &key) ||
-            !run_contains(run, &keys, &key, &seen))
+            !run_need_key(run, &key) || !run_contains(run, &keys, &key, &seen))
             return false;
         if (!seen && (!value_append(&run->arena, keys.list, &key, run->error) ||
                          !value_append(&run->arena, result->list, item, run->error)))

@@ -92,6 +92,9 @@ bool run_compare(
 bool run_contains(struct run *run, const struct value *inside, const struct value *value,
     bool *found) WARN_UNUSED;
 
+// False, with the error set, where the value cannot be looked up among keys: lists and mappings.
+bool run_need_key(struct run *run, const struct value *value) WARN_UNUSED;
+
 // value.name and value[key], as Jinja finds them.
 bool run_attribute(
     struct run *run, const struct value *value, const char *name, struct value *result) WARN_UNUSED;

@@ -67,7 +67,7 @@ enum list_kind {
     LIST_TUPLE,
     LIST_RANGE, // of range()
     LIST_VIEW,  // items(), keys(), values(): can be gone over, has no index
-    LIST_ONCE, // of select, map and the like: can be gone over a single time
+    LIST_ONCE,  // of select, map and the like: can be gone over a single time
 };
 
 struct value_list {
