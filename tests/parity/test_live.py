@@ -84,7 +84,8 @@ class Live(unittest.TestCase):
         self.render(cases, {})
 
     def test_random_expressions_of_templates(self):
-        """Filters that compute nothing until they are asked, as Python's do, are not imitated: an error may come early."""
+        """What both render is the same. Errors may come earlier, since filters that compute nothing until they are asked,
+        as Python's do, are not imitated; and some nonsense that Python cannot compare, or hash, has a result here."""
         self.render(template_cases.random_expressions(SEED, 4000), {"TEMPER_TEMPLATE_MAY_REFUSE": "1"})
 
     def render(self, cases, environment):

@@ -200,7 +200,8 @@ static size_t count_differences(const json_t *rows, int64_t now, bool may_refuse
             chat_template_parse(
                 &parsed, json_string_value(source), json_string_length(source), &error) &&
             chat_template_render(parsed, NULL, json_object_get(row, "data"), now, &text, &error);
-        if (!ok && wanted && may_refuse) {
+        if (ok != (wanted != NULL) && may_refuse) {
+            chat_text_free(&text);
             chat_template_free(parsed);
             continue;
         }

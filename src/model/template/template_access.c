@@ -388,7 +388,7 @@ bool run_compare(struct run *run, const struct value *left, const struct value *
     bool numbers = value_is_number(left) && value_is_number(right);
     bool strings = left->kind == VALUE_STRING && right->kind == VALUE_STRING;
     if (left->kind == VALUE_LIST && right->kind == VALUE_LIST &&
-        left->list->kind == right->list->kind && left->list->kind < LIST_VIEW)
+        left->list->kind == right->list->kind && left->list->kind < LIST_RANGE)
         return compare_lists(run, left->list, right->list, order);
     if (!numbers && !strings)
         return run_fault(
