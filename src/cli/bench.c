@@ -13,24 +13,26 @@
 #include <time.h>
 
 static const char *shape_name = "S";
-static const char *model = BUILT_IN_MODEL, *data = "./temper-data", *text_file;
-static long threads, steps = 5;
+static const char *model, *data = "./temper-data", *text_file;
+static long threads, steps = 5, length = 512;
 static bool as_json;
 
 static const struct cli_option options[] = {
     {"--shape", "S|M|L", CLI_TEXT, &shape_name, "of `train`: the model's size (S)"},
+    {"--length", "N", CLI_INTEGER, &length,
+        "of `train --model`: tokens of the one sequence of a step (512)"},
     {"--steps", "N", CLI_INTEGER, &steps, "of `train`: how many to measure (5)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
-    {"--model", "M", CLI_TEXT, &model, "of `tokenize`: whose tokenizer: a name or a directory"},
+    {"--model", "M", CLI_TEXT, &model,
+        "of `train`: a model in place of a shape; of `tokenize`: whose tokenizer (the built-in)"},
     {"--data", "DIR", CLI_TEXT, &data, "look for models in DIR/models, too (./temper-data)"},
     {"--file", "F", CLI_TEXT, &text_file, "of `tokenize`: the text"},
     {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };
 
 static const struct cli_syntax syntax = {
-    .usage =
-        "temper bench peak | train [--shape S|M|L] [--threads N] | tokenize --file F [--model M]\n"
-        "       [--json]",
+    .usage = "temper bench peak | train [--shape S|M|L | --model M] [--threads N] |\n"
+             "       tokenize --file F [--model M] [--json]",
     .purpose =
         "peak: the most multiply-adds and bytes a second that this machine does. train: tokens\n"
         "a second of LoRA training on random weights, and the fraction of that peak. tokenize: "
@@ -66,13 +68,26 @@ static const struct train_bench_shape *find_shape(struct error *error) {
     return NULL;
 }
 
+static bool run_train(struct train_bench_result *result, struct error *error) {
+    if (model) {
+        struct model_directory found;
+        if (!model_directory_find(&found, model, data, error)) return false;
+        bool ok = train_bench_model(
+            found.path, (size_t)length, (int)threads, (size_t)steps, result, error);
+        model_directory_free(&found);
+        return ok;
+    }
+    const struct train_bench_shape *shape = find_shape(error);
+    return shape && train_bench_run(shape, (int)threads, (size_t)steps, result, error);
+}
+
 static bool train(struct error *error) {
     struct train_bench_result result;
-    const struct train_bench_shape *shape = find_shape(error);
-    if (!shape) return false;
+    if (length < 2 || length > 1 << 20)
+        return error_set(error, ERROR_INVALID, "--length must be from 2 to 1048576");
     if (steps < 1 || steps > 10000)
         return error_set(error, ERROR_INVALID, "--steps must be from 1 to 10000");
-    if (!train_bench_run(shape, (int)threads, (size_t)steps, &result, error)) return false;
+    if (!run_train(&result, error)) return false;
     printf(
         as_json
             ? "{\"shape\": \"%s\", \"path\": \"%s\", \"tokens_per_second\": %.2f, "
@@ -80,7 +95,7 @@ static bool train(struct error *error) {
               "\"peak_rss_bytes\": %llu, \"steps\": %zu}\n"
             : "shape %s on %s: %.1f tokens/s, %.3f of the peak of %.1f GFLOP/s "
               "(%.3g operations a token), %llu bytes at most, %zu steps\n",
-        shape->name, result.path, result.tokens_per_second, result.fraction_of_peak,
+        model ? model : shape_name, result.path, result.tokens_per_second, result.fraction_of_peak,
         result.peak_gflops, result.operations_per_token, (unsigned long long)result.peak_rss_bytes,
         result.steps);
     return true;
@@ -119,7 +134,7 @@ static bool tokenize(struct error *error) {
     char *text;
     size_t length;
     if (!text_file) return error_set(error, ERROR_INVALID, "give a text: --file F");
-    if (!model_directory_find(&found, model, data, error)) return false;
+    if (!model_directory_find(&found, model ? model : BUILT_IN_MODEL, data, error)) return false;
     bool ok = tokenizer_open(&tokenizer, found.path, error);
     model_directory_free(&found);
     if (!ok) return false;

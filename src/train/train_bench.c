@@ -47,11 +47,14 @@ static struct model_config config_of(const struct train_bench_shape *shape) {
 // their input (embeddings once, as the output layer); LoRA's weights also for their own;
 // attention's two products forward and four backward over the half of the positions that a query
 // sees.
-static double operations_per_token(const struct train_bench_shape *shape, const struct lora *lora) {
-    struct model_config config = config_of(shape);
+static double operations_per_token(const struct model_config *config,
+    const struct train_bench_shape *shape, const struct lora *lora) {
     double attention = 6.0 * 2.0 * (double)shape->length / 2 *
                        (double)(shape->heads * shape->head_dim) * (double)shape->layers;
-    return 4.0 * (double)model_config_parameters(&config) + 6.0 * (double)lora->count + attention;
+    double embedding =
+        config->tied_embeddings ? 0 : (double)(config->vocabulary_size * config->hidden_size);
+    return 4.0 * ((double)model_config_parameters(config) - embedding) + 6.0 * (double)lora->count +
+           attention;
 }
 
 static bool take_memory(
@@ -80,15 +83,12 @@ static void make_batch(struct bench *b, const struct train_bench_shape *shape) {
         b->sequences[i] = (struct training_sequence){i * shape->length, shape->length};
 }
 
-static bool open_bench(struct bench *b, const struct train_bench_shape *shape, int threads,
-    size_t steps, struct error *error) {
-    struct model_config config = config_of(shape);
-    if (!compute_create(&b->compute, threads, COMPUTE_AUTO, error) ||
-        !transformer_random(&b->transformer, &config, DATA_BF16, error) ||
-        !lora_create(&b->lora, &config, 16, 32, LORA_ALL_MODULES, 1, error) ||
+static bool open_bench(struct bench *b, const struct train_bench_shape *shape, size_t steps,
+    uint64_t budget, struct error *error) {
+    const struct model_config *config = transformer_config(b->transformer);
+    if (!lora_create(&b->lora, config, 16, 32, LORA_ALL_MODULES, 1, error) ||
         !take_memory(b, shape, steps, error) ||
-        !training_create(
-            &b->training, b->transformer, b->compute, b->rows, b->lora, UINT64_MAX, error))
+        !training_create(&b->training, b->transformer, b->compute, b->rows, b->lora, budget, error))
         return false;
     make_batch(b, shape);
     return true;
@@ -127,9 +127,9 @@ static int ascending(const void *a, const void *b) {
 }
 
 static void measure(struct bench *b, const struct train_bench_shape *shape, size_t steps,
-    struct train_bench_result *result) {
+    bool warm_up, struct train_bench_result *result) {
     double peak = compute_peak_gflops(b->compute);
-    one_step(b, shape, 1);
+    if (warm_up) one_step(b, shape, 1);
     for (size_t i = 0; i < steps; i++) {
         double start = progress_clock();
         one_step(b, shape, i + 2);
@@ -139,7 +139,8 @@ static void measure(struct bench *b, const struct train_bench_shape *shape, size
     double again = compute_peak_gflops(b->compute);
     result->peak_gflops = again > peak ? again : peak;
     result->tokens_per_second = (double)b->rows / b->seconds[steps / 2];
-    result->operations_per_token = operations_per_token(shape, b->lora);
+    result->operations_per_token =
+        operations_per_token(transformer_config(b->transformer), shape, b->lora);
     result->fraction_of_peak =
         result->operations_per_token * result->tokens_per_second / (result->peak_gflops * 1e9);
     result->peak_rss_bytes = memory_peak_resident();
@@ -150,8 +151,31 @@ static void measure(struct bench *b, const struct train_bench_shape *shape, size
 bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
     struct train_bench_result *result, struct error *error) {
     struct bench bench = {0};
-    bool ok = open_bench(&bench, shape, threads, steps ? steps : 1, error);
-    if (ok) measure(&bench, shape, steps ? steps : 1, result);
+    struct model_config config = config_of(shape);
+    bool ok = compute_create(&bench.compute, threads, COMPUTE_AUTO, error) &&
+              transformer_random(&bench.transformer, &config, DATA_BF16, error) &&
+              open_bench(&bench, shape, steps, UINT64_MAX, error);
+    if (ok) measure(&bench, shape, steps, true, result);
+    close_bench(&bench);
+    return ok;
+}
+
+static struct train_bench_shape shape_of(const struct model_config *config, size_t length) {
+    return (struct train_bench_shape){"model", "a model directory", config->vocabulary_size,
+        config->hidden_size, config->intermediate_size, config->layers, config->heads,
+        config->kv_heads, config->head_dim, 1, length};
+}
+
+bool train_bench_model(const char *directory, size_t length, int threads, size_t steps,
+    struct train_bench_result *result, struct error *error) {
+    struct bench bench = {0};
+    bool ok = compute_create(&bench.compute, threads, COMPUTE_AUTO, error) &&
+              transformer_open(&bench.transformer, directory, error);
+    if (ok) {
+        struct train_bench_shape shape = shape_of(transformer_config(bench.transformer), length);
+        ok = open_bench(&bench, &shape, steps, TRAINING_BUDGET, error);
+        if (ok) measure(&bench, &shape, steps, false, result);
+    }
     close_bench(&bench);
     return ok;
 }

@@ -31,4 +31,10 @@ struct train_bench_result {
 bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
     struct train_bench_result *result, struct error *error) WARN_UNUSED;
 
+// The same with the weights of a model directory, as a job trains it: activations within the
+// trainer's own budget, one sequence of `length` tokens a step, and no step before those that are
+// measured.
+bool train_bench_model(const char *directory, size_t length, int threads, size_t steps,
+    struct train_bench_result *result, struct error *error) WARN_UNUSED;
+
 #endif

@@ -6,10 +6,6 @@
 
 enum { MICRO_BATCH_ROWS = 2048, LEAST_ROWS = 64 };
 
-// Of memory for activations: what a micro-batch may take at least, with all layers recomputed, and
-// up to what layers are kept.
-static const uint64_t activation_budget = (uint64_t)2 << 30;
-
 struct epoch_rules trainer_rules(const struct train_spec *spec) {
     return (struct epoch_rules){
         .batch_size = spec->full.tokens_per_batch ? 0 : (size_t)spec->batch_size,
@@ -82,7 +78,7 @@ static size_t micro_batch_rows(const struct trainer *t) {
     const struct dataset *validation = t->data->validation;
     size_t longest = t->data->training->longest, rows = MICRO_BATCH_ROWS;
     if (validation && validation->longest > longest) longest = validation->longest;
-    while (rows > LEAST_ROWS && training_bytes(config, t->lora, rows, 0) > activation_budget)
+    while (rows > LEAST_ROWS && training_bytes(config, t->lora, rows, 0) > TRAINING_BUDGET)
         rows /= 2;
     if (t->data->training->token_count < rows) rows = (size_t)t->data->training->token_count;
     return rows < longest ? longest : rows;
@@ -128,7 +124,7 @@ static bool allocate(struct trainer *t, struct error *error) {
     size_t rows = micro_batch_rows(t);
     if (!check_memory(t, rows, error) || !packer_create(&t->packer, rows, error) ||
         !training_create(
-            &t->training, t->transformer, t->compute, rows, t->lora, activation_budget, error))
+            &t->training, t->transformer, t->compute, rows, t->lora, TRAINING_BUDGET, error))
         return false;
     t->gradients = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.first_moment = memory_alloc_aligned(t->state.count, sizeof(float));
