@@ -111,23 +111,30 @@ static bool read_number(const char *path, uint64_t *number) {
     return found;
 }
 
-uint64_t memory_available(void) {
-    uint64_t available = 0;
+static uint64_t machine_memory(const char *name) {
+    uint64_t bytes = 0;
     FILE *file = fopen("/proc/meminfo", "re");
-    if (file) {
-        char line[256];
-        unsigned long long kibibytes;
-        while (fgets(line, sizeof line, file)) {
-            if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1)
-                available = kibibytes * 1024;
-        }
-        fclose(file);
-    }
-    uint64_t limit, used;
+    if (!file) return 0;
+    char line[256];
+    size_t length = strlen(name);
+    while (fgets(line, sizeof line, file))
+        if (!strncmp(line, name, length) && line[length] == ':')
+            bytes = strtoull(line + length + 1, NULL, 10) * 1024;
+    fclose(file);
+    return bytes;
+}
+
+uint64_t memory_available(void) {
+    uint64_t available = machine_memory("MemAvailable"), limit, used;
     if (read_number("/sys/fs/cgroup/memory.max", &limit) &&
         read_number("/sys/fs/cgroup/memory.current", &used)) {
         uint64_t rest = limit > used ? limit - used : 0;
         if (rest < available) available = rest;
     }
     return available;
+}
+
+uint64_t memory_total(void) {
+    uint64_t total = machine_memory("MemTotal"), limit;
+    return read_number("/sys/fs/cgroup/memory.max", &limit) && limit < total ? limit : total;
 }

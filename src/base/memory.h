@@ -37,4 +37,7 @@ uint64_t memory_peak_resident(void);
 // Memory that the machine (or the control group) can still give to this process, in bytes.
 uint64_t memory_available(void);
 
+// All memory that the machine (or the control group) has, in bytes.
+uint64_t memory_total(void);
+
 #endif

@@ -5,6 +5,7 @@
 #include "model/chat_example.h"
 #include "model/model_config.h"
 #include "train/schedule.h"
+#include "train/train_memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -265,11 +266,22 @@ static bool validate(struct job *job, bool *reported, struct error *error) {
     return true;
 }
 
+static bool check_memory(struct job *job, bool *reported, struct error *error) {
+    struct trainer_data data = {job->training, job->validation};
+    struct model_config config;
+    struct error later;
+    if (!model_config_load(&config, job->spec.model, error)) return false;
+    if (train_memory_check_spec(&job->spec, &config, &data, error)) return true;
+    *reported =
+        train_events_failure(&job->events, "insufficient_memory", error->message, NULL, &later);
+    return false;
+}
+
 static enum job_exit run(struct job *job, struct error *error) {
     bool reported = false, validating = job->options->validate_only;
     struct error ignored;
     if ((validating && !train_events_status(&job->events, "validating_files", error)) ||
-        !validate(job, &reported, error)) {
+        !validate(job, &reported, error) || !check_memory(job, &reported, error)) {
         if (!reported)
             (void)!train_events_failure(
                 &job->events, "server_error", error->message, NULL, &ignored);

@@ -1,10 +1,9 @@
 // What a run needs before its first step: the model, what is trained of it, and memory, taken once.
 #include "base/memory.h"
 #include "base/progress.h"
+#include "train/train_memory.h"
 #include "train/trainer_internal.h"
 #include <string.h>
-
-enum { MICRO_BATCH_ROWS = 2048, LEAST_ROWS = 64 };
 
 struct epoch_rules trainer_rules(const struct train_spec *spec) {
     return (struct epoch_rules){
@@ -72,43 +71,6 @@ static bool open_lora(struct trainer *t, struct error *error) {
 
 // ---- memory ----
 
-// Rows of a micro-batch: decided by model and data alone, so that every machine cuts batches alike.
-static size_t micro_batch_rows(const struct trainer *t) {
-    const struct model_config *config = transformer_config(t->transformer);
-    const struct dataset *validation = t->data->validation;
-    size_t longest = t->data->training->longest, rows = MICRO_BATCH_ROWS;
-    if (validation && validation->longest > longest) longest = validation->longest;
-    while (rows > LEAST_ROWS && training_bytes(config, t->lora, rows, 0) > TRAINING_BUDGET)
-        rows /= 2;
-    if (t->data->training->token_count < rows) rows = (size_t)t->data->training->token_count;
-    return rows < longest ? longest : rows;
-}
-
-// Weights lie in files and need not be in memory all at once; everything else must.
-static bool check_memory(const struct trainer *t, size_t rows, struct error *error) {
-    const struct model_config *config = transformer_config(t->transformer);
-    uint64_t optimizer = 3 * (uint64_t)t->state.count * sizeof(float);
-    uint64_t needed = training_bytes(config, t->lora, rows, 0) + optimizer;
-    uint64_t available = memory_available(), fitting = rows;
-    if (needed <= available) return true;
-    while (fitting > 1 && training_bytes(config, t->lora, fitting, 0) + optimizer > available)
-        fitting = fitting * 7 / 8;
-    if (fitting == 1)
-        return error_set(error, ERROR_MEMORY,
-            "training this model needs %.1f GB beside its weights, and %.1f GB are free; %.1f GB "
-            "of "
-            "that are for the optimizer: use a smaller LoRA rank, a smaller model, or a machine "
-            "with "
-            "more memory",
-            (double)needed / 1e9, (double)available / 1e9, (double)optimizer / 1e9);
-    return error_set(error, ERROR_MEMORY,
-        "training needs %.1f GB beside the model's weights, and %.1f GB are free; the longest "
-        "example "
-        "has %zu tokens, and examples of up to %llu tokens would fit",
-        (double)needed / 1e9, (double)available / 1e9, t->data->training->longest,
-        (unsigned long long)fitting);
-}
-
 static size_t largest_muon_scratch(const struct trainer *t) {
     size_t largest = 0;
     for (size_t i = 0; i < t->parameters->entry_count; i++) {
@@ -121,8 +83,10 @@ static size_t largest_muon_scratch(const struct trainer *t) {
 }
 
 static bool allocate(struct trainer *t, struct error *error) {
-    size_t rows = micro_batch_rows(t);
-    if (!check_memory(t, rows, error) || !packer_create(&t->packer, rows, error) ||
+    const struct model_config *config = transformer_config(t->transformer);
+    size_t rows = train_memory_rows(config, t->lora, t->data);
+    if (!train_memory_check(config, t->lora, t->state.count, t->data, memory_available(), error) ||
+        !packer_create(&t->packer, rows, error) ||
         !training_create(
             &t->training, t->transformer, t->compute, rows, t->lora, TRAINING_BUDGET, error))
         return false;

@@ -1,0 +1,29 @@
+// What memory a run takes, told before it starts.
+//
+// Base weights are mapped from their files, so that they need not be in memory all at once; what
+// must be is the activations of a micro-batch, and what is trained, its gradient and the
+// optimizer's two moments.
+#ifndef TRAIN_TRAIN_MEMORY_H
+#define TRAIN_TRAIN_MEMORY_H
+
+#include "model/transformer_training.h"
+#include "train/train_spec.h"
+#include "train/trainer.h"
+
+// Rows of a micro-batch: decided by model and data alone, so that every machine cuts batches alike.
+// `lora` is NULL where all weights are trained.
+size_t train_memory_rows(
+    const struct model_config *config, const struct lora *lora, const struct trainer_data *data);
+
+// Refuses a run that takes more than `room` bytes, saying what it needs, what there is, and what
+// would fit. `trained` counts the floats that are trained.
+bool train_memory_check(const struct model_config *config, const struct lora *lora,
+    uint64_t trained, const struct trainer_data *data, uint64_t room,
+    struct error *error) WARN_UNUSED;
+
+// The same from the spec alone, against all the memory that the machine has: a job that can never
+// fit is refused before it waits for its turn.
+bool train_memory_check_spec(const struct train_spec *spec, const struct model_config *config,
+    const struct trainer_data *data, struct error *error) WARN_UNUSED;
+
+#endif
