@@ -14,12 +14,12 @@
 
 static const char *shape_name = "S";
 static const char *model, *data = "./temper-data", *text_file;
-static long threads, steps = 5, length = 512;
+static long threads, steps = 5, train_length = 512;
 static bool as_json;
 
 static const struct cli_option options[] = {
     {"--shape", "S|M|L", CLI_TEXT, &shape_name, "of `train`: the model's size (S)"},
-    {"--length", "N", CLI_INTEGER, &length,
+    {"--length", "N", CLI_INTEGER, &train_length,
         "of `train --model`: tokens of the one sequence of a step (512)"},
     {"--steps", "N", CLI_INTEGER, &steps, "of `train`: how many to measure (5)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
@@ -73,7 +73,7 @@ static bool run_train(struct train_bench_result *result, struct error *error) {
         struct model_directory found;
         if (!model_directory_find(&found, model, data, error)) return false;
         bool ok = train_bench_model(
-            found.path, (size_t)length, (int)threads, (size_t)steps, result, error);
+            found.path, (size_t)train_length, (int)threads, (size_t)steps, result, error);
         model_directory_free(&found);
         return ok;
     }
@@ -83,7 +83,7 @@ static bool run_train(struct train_bench_result *result, struct error *error) {
 
 static bool train(struct error *error) {
     struct train_bench_result result;
-    if (length < 2 || length > 1 << 20)
+    if (train_length < 2 || train_length > 1 << 20)
         return error_set(error, ERROR_INVALID, "--length must be from 2 to 1048576");
     if (steps < 1 || steps > 10000)
         return error_set(error, ERROR_INVALID, "--steps must be from 1 to 10000");
