@@ -50,6 +50,34 @@ static struct head head_of(const struct attention_work *w, const struct attentio
     };
 }
 
+// The first key that a query at this position sees.
+static size_t first_visible(const struct attention_shape *shape, size_t position) {
+    return shape->window && position >= shape->window ? position + 1 - shape->window : 0;
+}
+
+// The block of keys that the first key seen from this position on stands in.
+static size_t first_key_block(const struct attention_shape *shape, size_t position) {
+    return first_visible(shape, position) / KEY_BLOCK * KEY_BLOCK;
+}
+
+// Of the `keys` keys from `first` on, a query at this position sees those from `from` up to `to`.
+struct visible {
+    size_t from, to;
+};
+
+static struct visible visible_keys(
+    const struct attention_shape *shape, size_t position, size_t first, size_t keys) {
+    size_t start = first_visible(shape, position);
+    size_t to = position < first ? 0 : smaller(keys, position - first + 1);
+    size_t from = start < first ? 0 : smaller(to, start - first);
+    return (struct visible){from, to};
+}
+
+static void clear_invisible(float *row, struct visible visible, size_t keys) {
+    memset(row, 0, visible.from * sizeof *row);
+    memset(row + visible.to, 0, (keys - visible.to) * sizeof *row);
+}
+
 static struct matrix strided(const float *data, size_t rows, size_t columns, size_t stride) {
     return (struct matrix){data, DATA_F32, rows, columns, stride};
 }
@@ -62,16 +90,19 @@ static void few_queries(const struct attention_work *w, const struct attention_s
     size_t dim = w->shape->head_dim;
     for (size_t i = 0; i < span->query_count; i++) {
         size_t at = (head->row + i) * w->shape->query_stride + head->offset;
-        size_t visible = span->first_position + i + 1;
+        size_t position = span->first_position + i, start = first_visible(w->shape, position);
+        size_t visible = position + 1 - start;
+        const float *keys = head->keys + start * span->key_stride;
+        const float *values = head->values + start * span->key_stride;
         for (size_t j = 0; j < visible; j++)
-            scores[j] = w->shape->scale *
-                        kernels->dot(w->query + at, head->keys + j * span->key_stride, dim);
+            scores[j] =
+                w->shape->scale * kernels->dot(w->query + at, keys + j * span->key_stride, dim);
         float maximum = kernels->maximum(scores, visible);
         float sum = kernels->exp_sum(scores, scores, maximum, visible);
         memset(w->output + at, 0, dim * sizeof(float));
         for (size_t j = 0; j < visible; j++)
             kernels->add_scaled(
-                w->output + at, head->values + j * span->key_stride, scores[j] / sum, dim);
+                w->output + at, values + j * span->key_stride, scores[j] / sum, dim);
         if (w->log_sum_exp)
             w->log_sum_exp[(head->row + i) * w->shape->heads + head->offset / dim] =
                 maximum + logf(sum);
@@ -88,15 +119,15 @@ static void soften(const struct attention_work *w, struct running *running, floa
     float *output, size_t queries, size_t keys, size_t first_query, size_t first_key) {
     const struct row_kernels *kernels = w->compute->rows;
     for (size_t i = 0; i < queries; i++, scores += KEY_BLOCK, output += w->shape->query_stride) {
-        size_t position = first_query + i;
-        size_t visible = position < first_key ? 0 : smaller(keys, position - first_key + 1);
-        memset(scores + visible, 0, (keys - visible) * sizeof *scores);
-        if (!visible) continue;
-        float maximum = fmaxf(running->maximum[i], kernels->maximum(scores, visible));
+        struct visible visible = visible_keys(w->shape, first_query + i, first_key, keys);
+        size_t count = visible.to - visible.from;
+        float *seen = scores + visible.from;
+        clear_invisible(scores, visible, keys);
+        if (!count) continue;
+        float maximum = fmaxf(running->maximum[i], kernels->maximum(seen, count));
         float factor = expf(running->maximum[i] - maximum);
         running->maximum[i] = maximum;
-        running->sum[i] =
-            running->sum[i] * factor + kernels->exp_sum(scores, scores, maximum, visible);
+        running->sum[i] = running->sum[i] * factor + kernels->exp_sum(seen, seen, maximum, count);
         if (factor != 1.0f) kernels->scale(output, factor, w->shape->head_dim);
     }
 }
@@ -126,7 +157,7 @@ static void many_queries(const struct attention_work *w, const struct attention_
         running.sum[i] = 0;
         memset(w->output + at + i * stride, 0, dim * sizeof(float));
     }
-    for (size_t key = 0; key < end; key += KEY_BLOCK) {
+    for (size_t key = first_key_block(w->shape, position); key < end; key += KEY_BLOCK) {
         size_t keys = smaller(KEY_BLOCK, end - key);
         size_t key_at = key * span->key_stride;
         gemm_tile(gemm, scratch, GEMM_NT, strided(w->query + at, queries, dim, stride),
@@ -196,14 +227,16 @@ static void backward_block(const struct attention_work *w, const struct attentio
     gemm_tile(gemm, packing, GEMM_NT, d_out, v, ds, KEY_BLOCK, 1.0f, false);
     for (size_t i = 0; i < queries; i++) {
         size_t row = head->row + first + i;
-        size_t visible = position + i < key ? 0 : smaller(keys, position + i - key + 1);
+        struct visible visible = visible_keys(w->shape, position + i, key, keys);
+        size_t from = visible.from, count = visible.to - visible.from;
         float *p_row = p + i * KEY_BLOCK, *ds_row = ds + i * KEY_BLOCK;
         float delta = kernels->dot(w->doutput + at + i * stride, w->output + at + i * stride, dim);
-        kernels->exp_sum(
-            p_row, p_row, w->log_sum_exp[row * w->shape->heads + head->offset / dim], visible);
-        kernels->softmax_gradient(ds_row, p_row, ds_row, delta, w->shape->scale, visible);
-        memset(p_row + visible, 0, (keys - visible) * sizeof *p_row);
-        memset(ds_row + visible, 0, (keys - visible) * sizeof *ds_row);
+        float log_sum_exp = w->log_sum_exp[row * w->shape->heads + head->offset / dim];
+        kernels->exp_sum(p_row + from, p_row + from, log_sum_exp, count);
+        kernels->softmax_gradient(
+            ds_row + from, p_row + from, ds_row + from, delta, w->shape->scale, count);
+        clear_invisible(p_row, visible, keys);
+        clear_invisible(ds_row, visible, keys);
     }
     struct matrix of_p = strided(p, queries, keys, KEY_BLOCK);
     struct matrix of_ds = strided(ds, queries, keys, KEY_BLOCK);
@@ -223,8 +256,9 @@ static void backward_task(void *context, size_t task, int worker) {
         for (size_t row = 0; row < span->query_count; row++)
             memset(w->dquery + (head.row + row) * stride + head.offset, 0, dim * sizeof(float));
         for (size_t first = 0; first < span->query_count; first += QUERY_BLOCK) {
+            size_t position = span->first_position + first;
             size_t end = span->first_position + smaller(first + QUERY_BLOCK, span->query_count);
-            for (size_t key = 0; key < end; key += KEY_BLOCK)
+            for (size_t key = first_key_block(w->shape, position); key < end; key += KEY_BLOCK)
                 backward_block(w, span, &head, first, key, scratch);
         }
     }

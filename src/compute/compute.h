@@ -91,6 +91,14 @@ void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, 
 
 void compute_add(struct compute *compute, float *y, const float *x, size_t count); // y += x
 
+// y[row] += bias, in each row of `columns`.
+void compute_add_bias(
+    struct compute *compute, float *y, const float *bias, size_t rows, size_t columns);
+
+// dbias += Σ dy[row], rows in order.
+void compute_bias_backward(
+    struct compute *compute, float *dbias, const float *dy, size_t rows, size_t columns);
+
 // x[row] = table[token]; the caller has checked the tokens.
 void compute_embedding(
     struct compute *compute, float *x, const int32_t *tokens, size_t rows, struct matrix table);
@@ -102,9 +110,9 @@ void compute_embedding_backward(struct compute *compute, float *dtable, const fl
 // ---- attention (attention.c) ----
 
 // Query rows that belong to one sequence. Their positions are first_position, first_position + 1,
-// …; query at position p sees the keys 0 … p of the sequence. `keys` and `values` point to its key
-// at position 0; two positions are key_stride floats apart. dkeys and dvalues, used by the backward
-// pass alone, are their gradients in the same layout (+=).
+// …; query at position p sees the keys 0 … p of the sequence, or the last `window` of them. `keys`
+// and `values` point to its key at position 0; two positions are key_stride floats apart. dkeys and
+// dvalues, used by the backward pass alone, are their gradients in the same layout (+=).
 struct attention_span {
     size_t first_row;
     size_t query_count;
@@ -122,6 +130,7 @@ struct attention_shape {
     size_t head_dim;
     size_t query_stride; // of query, output and their gradients, in floats
     float scale;         // 1 / sqrt(head_dim)
+    size_t window;       // keys that a query sees, its own among them; 0 for all
 };
 
 // Causal softmax attention with grouped queries, computed block by block (Dao et al. 2022): the

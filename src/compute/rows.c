@@ -167,6 +167,41 @@ void compute_add(struct compute *compute, float *y, const float *x, size_t count
     thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), add_task, &work);
 }
 
+struct bias_work {
+    const struct row_kernels *kernels;
+    float *to;
+    const float *from;
+    size_t rows, columns;
+};
+
+static void add_bias_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct bias_work *w = context;
+    size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
+    for (size_t row = task * step; row < end; row++)
+        w->kernels->add(w->to + row * w->columns, w->from, w->columns);
+}
+
+void compute_add_bias(
+    struct compute *compute, float *y, const float *bias, size_t rows, size_t columns) {
+    struct bias_work work = {compute->rows, y, bias, rows, columns};
+    thread_pool_run(compute->pool, tasks_for(rows, rows_of_task(columns)), add_bias_task, &work);
+}
+
+static void bias_backward_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct bias_work *w = context;
+    size_t first = task * COLUMN_BLOCK, count = smaller(COLUMN_BLOCK, w->columns - first);
+    for (size_t row = 0; row < w->rows; row++)
+        w->kernels->add(w->to + first, w->from + row * w->columns + first, count);
+}
+
+void compute_bias_backward(
+    struct compute *compute, float *dbias, const float *dy, size_t rows, size_t columns) {
+    struct bias_work work = {compute->rows, dbias, dy, rows, columns};
+    thread_pool_run(compute->pool, tasks_for(columns, COLUMN_BLOCK), bias_backward_task, &work);
+}
+
 struct embedding_work {
     float *x, *dtable;
     const float *dx;

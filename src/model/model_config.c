@@ -4,9 +4,27 @@
 #include "model/gguf.h"
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_FILE = 1 << 20 };
+
+// What the classes of transformers differ in, and what they take where config.json says nothing.
+static const struct family {
+    const char *model_type;
+    const char *class_name;
+    enum { BIAS_NEVER, BIAS_QKV, BIAS_ASKED } bias; // asked: by attention_bias, then of o_proj, too
+    enum { WINDOW_NEVER, WINDOW_ALWAYS, WINDOW_ASKED } window;
+    bool query_key_norm;
+    size_t kv_heads; // 0: as many as heads
+    size_t head_dim; // 0: hidden_size / heads
+    size_t context_length;
+} families[] = {
+    {"llama", "LlamaForCausalLM", BIAS_ASKED, WINDOW_NEVER, false, 0, 0, 2048},
+    {"mistral", "MistralForCausalLM", BIAS_NEVER, WINDOW_ALWAYS, false, 8, 0, 131072},
+    {"qwen2", "Qwen2ForCausalLM", BIAS_QKV, WINDOW_ASKED, false, 32, 0, 32768},
+    {"qwen3", "Qwen3ForCausalLM", BIAS_ASKED, WINDOW_ASKED, true, 32, 128, 32768},
+};
 
 static json_t *load_object(const char *directory, const char *name, struct error *error) {
     char path[FILE_PATH_SIZE], *text;
@@ -60,16 +78,28 @@ static bool read_number(
     return true;
 }
 
-static bool read_sizes(struct model_config *c, const json_t *root, struct error *error) {
+// null is as good as absence, but that a null num_key_value_heads means as many as heads.
+static size_t default_kv_heads(
+    const struct model_config *c, const struct family *family, const json_t *root) {
+    bool named = json_object_get(root, "num_key_value_heads") != NULL;
+    return family->kv_heads && !named ? family->kv_heads : c->heads;
+}
+
+static bool read_sizes(
+    struct model_config *c, const struct family *family, const json_t *root, struct error *error) {
     if (!read_size(root, "vocab_size", 1 << 22, REQUIRED, &c->vocabulary_size, error) ||
         !read_size(root, "hidden_size", 1 << 17, REQUIRED, &c->hidden_size, error) ||
         !read_size(root, "intermediate_size", 1 << 19, REQUIRED, &c->intermediate_size, error) ||
-        !read_size(root, "num_hidden_layers", 1024, REQUIRED, &c->layers, error) ||
-        !read_size(root, "num_attention_heads", 1024, REQUIRED, &c->heads, error) ||
-        !read_size(root, "num_key_value_heads", 1024, (int64_t)c->heads, &c->kv_heads, error) ||
         !read_size(
-            root, "head_dim", 512, (int64_t)(c->hidden_size / c->heads), &c->head_dim, error) ||
-        !read_size(root, "max_position_embeddings", 1 << 24, 2048, &c->context_length, error))
+            root, "num_hidden_layers", MODEL_CONFIG_MAX_LAYERS, REQUIRED, &c->layers, error) ||
+        !read_size(root, "num_attention_heads", 1024, REQUIRED, &c->heads, error))
+        return false;
+    size_t head_dim = family->head_dim ? family->head_dim : c->hidden_size / c->heads;
+    size_t kv_heads = default_kv_heads(c, family, root);
+    if (!read_size(root, "num_key_value_heads", 1024, (int64_t)kv_heads, &c->kv_heads, error) ||
+        !read_size(root, "head_dim", 512, (int64_t)head_dim, &c->head_dim, error) ||
+        !read_size(root, "max_position_embeddings", 1 << 24, (int64_t)family->context_length,
+            &c->context_length, error))
         return false;
     if (c->heads % c->kv_heads)
         return error_set(error, ERROR_INVALID,
@@ -114,38 +144,180 @@ static bool check_quantization(const json_t *root, struct error *error) {
     return true;
 }
 
-static bool check_kind(struct model_config *c, const json_t *root, struct error *error) {
-    const char *type = json_string_value(json_object_get(root, "model_type"));
-    if (!type || strcmp(type, "llama"))
+// Fields that mean another computation wherever they are set.
+static const char *const foreign_fields[] = {"num_local_experts", "num_experts", "n_routed_experts",
+    "moe_intermediate_size", "vision_config", "audio_config", "text_config", "use_mrope",
+    "mlp_bias"};
+
+static bool is_number(const json_t *field, double number) {
+    return json_is_number(field) && json_number_value(field) == number;
+}
+
+static bool check_foreign_fields(const json_t *root, struct error *error) {
+    for (size_t i = 0; i < sizeof foreign_fields / sizeof *foreign_fields; i++)
+        if (!is_number(json_object_get(root, foreign_fields[i]), 0) &&
+            !must_be_absent(root, foreign_fields[i], error))
+            return false;
+    const json_t *part = json_object_get(root, "partial_rotary_factor");
+    if (!is_number(part, 1) && !must_be_absent(root, "partial_rotary_factor", error)) return false;
+    if (json_is_false(json_object_get(root, "is_causal")))
         return error_set(error, ERROR_UNSUPPORTED,
-            "config.json: 'model_type' is '%s'; this version computes 'llama' only",
-            type ? type : "absent");
-    strcpy(c->model_type, type);
+            "config.json: 'is_causal' is false: the model attends to what comes after, too, which "
+            "is not supported");
+    return true;
+}
+
+static const struct family *find_family(const json_t *root, struct error *error) {
+    const char *type = json_string_value(json_object_get(root, "model_type"));
+    for (size_t i = 0; type && i < sizeof families / sizeof *families; i++)
+        if (!strcmp(type, families[i].model_type)) return &families[i];
+    error_set(error, ERROR_UNSUPPORTED,
+        "config.json: 'model_type' is '%.50s'; this version computes 'llama', 'mistral', 'qwen2' "
+        "and 'qwen3'",
+        type ? type : "absent");
+    return NULL;
+}
+
+// Another class of the same family has another head, or none.
+static bool check_class(const struct family *family, const json_t *root, struct error *error) {
+    const json_t *first = json_array_get(json_object_get(root, "architectures"), 0);
+    const char *name = json_string_value(first);
+    return !name || !strcmp(name, family->class_name) ||
+           error_set(error, ERROR_UNSUPPORTED,
+               "config.json: 'architectures' is '%.80s'; of model_type '%s', this version computes "
+               "'%s'",
+               name, family->model_type, family->class_name);
+}
+
+// Of Mistral, transformers does not read attention_bias, and Qwen2's biases are always there.
+static bool read_biases(
+    struct model_config *c, const struct family *family, const json_t *root, struct error *error) {
+    bool asked = json_is_true(json_object_get(root, "attention_bias"));
+    if (family->bias == BIAS_NEVER && !must_be_absent(root, "attention_bias", error)) return false;
+    c->attention_bias = family->bias == BIAS_QKV || asked;
+    c->attention_output_bias = family->bias == BIAS_ASKED && asked;
+    return true;
+}
+
+static bool check_kind(
+    struct model_config *c, const struct family *family, const json_t *root, struct error *error) {
+    snprintf(c->model_type, sizeof c->model_type, "%s", family->model_type);
+    c->query_key_norm = family->query_key_norm;
     const char *activation = json_string_value(json_object_get(root, "hidden_act"));
     if (activation && strcmp(activation, "silu"))
         return error_set(error, ERROR_UNSUPPORTED,
-            "config.json: 'hidden_act' is '%s'; this version computes 'silu' only", activation);
-    return must_be_absent(root, "attention_bias", error) &&
-           must_be_absent(root, "mlp_bias", error) && check_quantization(root, error);
+            "config.json: 'hidden_act' is '%.50s'; this version computes 'silu' only", activation);
+    return check_class(family, root, error) && read_biases(c, family, root, error) &&
+           check_quantization(root, error);
+}
+
+// ---- sliding window ----
+
+static bool read_layer_type(
+    struct model_config *c, size_t layer, const json_t *each, struct error *error) {
+    const char *type = json_string_value(each);
+    c->windowed[layer] = type && !strcmp(type, "sliding_attention");
+    if (!c->windowed[layer] && (!type || strcmp(type, "full_attention")))
+        return error_set(error, ERROR_UNSUPPORTED,
+            "config.json: 'layer_types' has '%.50s' for layer %zu; this version computes "
+            "'full_attention' and 'sliding_attention'",
+            type ? type : "no text", layer);
+    if (c->windowed[layer] && !c->sliding_window)
+        return error_set(error, ERROR_UNSUPPORTED,
+            "config.json: 'layer_types' has 'sliding_attention' for layer %zu, without a "
+            "'sliding_window' that is in use",
+            layer);
+    return true;
+}
+
+static bool read_layer_types(struct model_config *c, const json_t *types, struct error *error) {
+    if (json_array_size(types) != c->layers)
+        return error_set(error, ERROR_INVALID,
+            "config.json: 'layer_types' must name a type for each of the %zu layers", c->layers);
+    const json_t *each;
+    size_t i;
+    json_array_foreach(types, i, each) {
+        if (!read_layer_type(c, i, each, error)) return false;
+    }
+    return true;
+}
+
+// Mistral's window holds for all layers. Qwen's is in use with use_sliding_window alone, from layer
+// max_window_layers on or where layer_types says so. Llama has none, whatever its file says.
+static bool read_window(
+    struct model_config *c, const struct family *family, const json_t *root, struct error *error) {
+    const json_t *types = json_object_get(root, "layer_types");
+    const json_t *window = json_object_get(root, "sliding_window");
+    size_t first = 0;
+    bool used = family->window == WINDOW_ALWAYS ||
+                (family->window == WINDOW_ASKED &&
+                    json_is_true(json_object_get(root, "use_sliding_window")));
+    if (used && !json_is_null(window) &&
+        !read_size(root, "sliding_window", 1 << 30, 4096, &c->sliding_window, error))
+        return false;
+    if (json_is_array(types) && !read_layer_types(c, types, error)) return false;
+    if (json_is_array(types) && family->window == WINDOW_ASKED) return true;
+    if (family->window == WINDOW_ASKED &&
+        !is_number(json_object_get(root, "max_window_layers"), 0) &&
+        !read_size(root, "max_window_layers", 1 << 20, 28, &first, error))
+        return false;
+    for (size_t i = 0; i < c->layers; i++) {
+        bool windowed = c->sliding_window && i >= first;
+        if (json_is_array(types) && windowed != c->windowed[i])
+            return error_set(error, ERROR_UNSUPPORTED,
+                "config.json: 'layer_types' gives layer %zu another attention than "
+                "'sliding_window' does, which is not supported in models of type '%s'",
+                i, family->model_type);
+        c->windowed[i] = windowed;
+    }
+    return true;
 }
 
 // ---- rotary embedding ----
 
+static bool required_number(
+    const json_t *scaling, const char *name, double *value, struct error *error) {
+    const json_t *field = json_object_get(scaling, name);
+    if (!field || json_is_null(field))
+        return error_set(error, ERROR_INVALID, "config.json: rope_scaling has no '%s'", name);
+    return read_number(scaling, name, 0, value, error);
+}
+
 static bool read_scaling(struct model_config *c, const json_t *scaling, struct error *error) {
     const char *type = json_string_value(json_object_get(scaling, "rope_type"));
+    const json_t *part = json_object_get(scaling, "partial_rotary_factor");
+    if (!is_number(part, 1) && !must_be_absent(scaling, "partial_rotary_factor", error))
+        return false;
     if (!type) type = json_string_value(json_object_get(scaling, "type"));
     if (!type || !strcmp(type, "default")) return true;
-    if (strcmp(type, "linear") && strcmp(type, "llama3"))
+    bool linear = !strcmp(type, "linear");
+    if (!linear && strcmp(type, "llama3"))
         return error_set(error, ERROR_UNSUPPORTED,
-            "config.json: 'rope_scaling' is of type '%s'; this version computes 'linear' and "
+            "config.json: 'rope_scaling' is of type '%.50s'; this version computes 'linear' and "
             "'llama3'",
             type);
-    c->rope_scaling = strcmp(type, "linear") ? ROPE_SCALING_LLAMA3 : ROPE_SCALING_LINEAR;
-    return read_number(scaling, "factor", 1, &c->rope_factor, error) &&
-           read_number(scaling, "low_freq_factor", 1, &c->rope_low_frequency_factor, error) &&
-           read_number(scaling, "high_freq_factor", 4, &c->rope_high_frequency_factor, error) &&
-           read_number(
-               scaling, "original_max_position_embeddings", 8192, &c->rope_original_context, error);
+    c->rope_scaling = linear ? ROPE_SCALING_LINEAR : ROPE_SCALING_LLAMA3;
+    return required_number(scaling, "factor", &c->rope_factor, error) &&
+           (linear ||
+               (required_number(scaling, "low_freq_factor", &c->rope_low_frequency_factor, error) &&
+                   required_number(
+                       scaling, "high_freq_factor", &c->rope_high_frequency_factor, error) &&
+                   required_number(scaling, "original_max_position_embeddings",
+                       &c->rope_original_context, error)));
+}
+
+// One set of parameters for each type of layer, as some families have.
+static bool check_one_set(const json_t *scaling, struct error *error) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)scaling, name, value) {
+        if (json_is_object(value) || json_is_array(value))
+            return error_set(error, ERROR_UNSUPPORTED,
+                "config.json: 'rope_parameters' has a '%.50s' with values of its own, which is not "
+                "supported",
+                name);
+    }
+    return true;
 }
 
 // transformers 5 writes rope_parameters, with the base frequency inside; older ones rope_scaling.
@@ -158,7 +330,8 @@ static bool read_rope(struct model_config *c, const json_t *root, struct error *
     if (!read_number(root, "rope_theta", 10000, &theta, error) ||
         !read_number(scaling, "rope_theta", theta, &c->rope_theta, error))
         return false;
-    return !json_is_object(scaling) || read_scaling(c, scaling, error);
+    return !json_is_object(scaling) ||
+           (read_scaling(c, scaling, error) && check_one_set(scaling, error));
 }
 
 void model_config_rope_frequencies(const struct model_config *c, float *frequencies) {
@@ -201,7 +374,10 @@ static void read_tokens(struct model_config *c, const json_t *root) {
 
 static bool read_config(struct model_config *c, const json_t *root, struct error *error) {
     double epsilon, range;
-    if (!check_kind(c, root, error) || !read_sizes(c, root, error) || !read_rope(c, root, error) ||
+    if (!check_foreign_fields(root, error)) return false;
+    const struct family *family = find_family(root, error);
+    if (!family || !check_kind(c, family, root, error) || !read_sizes(c, family, root, error) ||
+        !read_window(c, family, root, error) || !read_rope(c, root, error) ||
         !read_number(root, "rms_norm_eps", 1e-6, &epsilon, error) ||
         !read_number(root, "initializer_range", 0.02, &range, error))
         return false;
@@ -241,6 +417,9 @@ bool model_config_load(struct model_config *config, const char *directory, struc
 uint64_t model_config_parameters(const struct model_config *c) {
     uint64_t query = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
     uint64_t layer = c->hidden_size * (2 * query + 2 * kv + 3 * c->intermediate_size + 2);
+    if (c->attention_bias) layer += query + 2 * kv;
+    if (c->attention_output_bias) layer += c->hidden_size;
+    if (c->query_key_norm) layer += 2 * c->head_dim;
     uint64_t embedding = c->vocabulary_size * c->hidden_size;
     return layer * c->layers + embedding * (c->tied_embeddings ? 1 : 2) + c->hidden_size;
 }

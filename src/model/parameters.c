@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "model/safetensors_writer.h"
+#include "model/transformer_internal.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -24,6 +25,16 @@ static void add_layer(struct parameters *p, const struct model_config *c, size_t
         snprintf(name, sizeof name, "model.layers.%zu.%s.%s.weight", layer,
             lora_module_parents[module], lora_module_names[module]);
         add(p, PARAMETER_LINEAR, layer, module, out, in, name);
+        if (!has_bias(c, module)) continue;
+        snprintf(name, sizeof name, "model.layers.%zu.%s.%s.bias", layer,
+            lora_module_parents[module], lora_module_names[module]);
+        add(p, PARAMETER_BIAS, layer, module, 1, out, name);
+    }
+    if (c->query_key_norm) {
+        snprintf(name, sizeof name, "model.layers.%zu.self_attn.q_norm.weight", layer);
+        add(p, PARAMETER_QUERY_NORM, layer, 0, 1, c->head_dim, name);
+        snprintf(name, sizeof name, "model.layers.%zu.self_attn.k_norm.weight", layer);
+        add(p, PARAMETER_KEY_NORM, layer, 0, 1, c->head_dim, name);
     }
     snprintf(name, sizeof name, "model.layers.%zu.post_attention_layernorm.weight", layer);
     add(p, PARAMETER_ATTENTION_NORM, layer, 0, 1, c->hidden_size, name);
@@ -44,7 +55,7 @@ bool parameters_create(
     struct parameters *new = memory_alloc_zeroed(1, sizeof *new);
     if (!new) return memory_error(error, "a model's parameters");
     new->entries =
-        memory_alloc_array(config->layers * (LORA_MODULES + 2) + 3, sizeof *new->entries);
+        memory_alloc_array(config->layers * (2 * LORA_MODULES + 4) + 3, sizeof *new->entries);
     if (new->entries) make_table(new, config);
     new->values = memory_alloc_aligned(new->count, sizeof *new->values);
     if (!new->entries || !new->values) {
@@ -67,13 +78,14 @@ void parameters_initialise(
     for (size_t i = 0; i < parameters->entry_count; i++) {
         const struct parameter_entry *entry = &parameters->entries[i];
         float *values = parameters->values + entry->offset;
-        bool norm = entry->rows == 1;
+        bool vector = entry->rows == 1;
+        float constant = entry->kind == PARAMETER_BIAS ? 0.0f : 1.0f;
         bool residual = entry->kind == PARAMETER_LINEAR &&
                         (entry->module == LORA_O || entry->module == LORA_DOWN);
         double deviation = config->initializer_range;
         if (residual) deviation /= sqrt(2.0 * (double)config->layers);
         for (size_t j = 0; j < entry->rows * entry->columns; j++)
-            values[j] = norm ? 1.0f : (float)(deviation * random_normal(seed, i, j));
+            values[j] = vector ? constant : (float)(deviation * random_normal(seed, i, j));
     }
 }
 

@@ -11,6 +11,9 @@ enum parameter_kind {
     PARAMETER_INPUT_NORM,
     PARAMETER_ATTENTION_NORM, // post_attention_layernorm
     PARAMETER_LINEAR,
+    PARAMETER_BIAS,       // of a linear layer
+    PARAMETER_QUERY_NORM, // of a head, where heads are normalised
+    PARAMETER_KEY_NORM,
     PARAMETER_FINAL_NORM,
     PARAMETER_OUTPUT, // lm_head, where it is not tied
 };
@@ -18,7 +21,7 @@ enum parameter_kind {
 struct parameter_entry {
     enum parameter_kind kind;
     size_t layer;
-    enum lora_module module; // of a PARAMETER_LINEAR
+    enum lora_module module; // of a PARAMETER_LINEAR or PARAMETER_BIAS
     size_t rows;             // 1 for a vector
     size_t columns;
     size_t offset;
@@ -37,8 +40,8 @@ bool parameters_create(struct parameters **parameters, const struct model_config
     struct error *error) WARN_UNUSED;
 void parameters_free(struct parameters *parameters);
 
-// Normal with config->initializer_range, norms 1; and, as GPT-2 has it, the matrices that write to
-// the residual stream (o_proj, down_proj) smaller by sqrt(2 · layers).
+// Normal with config->initializer_range, norms 1, biases 0; and, as GPT-2 has it, the matrices that
+// write to the residual stream (o_proj, down_proj) smaller by sqrt(2 · layers).
 void parameters_initialise(
     struct parameters *parameters, const struct model_config *config, uint64_t seed);
 

@@ -8,30 +8,51 @@
 
 // ---- weights from files ----
 
-static bool read_norm(struct transformer *t, const char *name, const float **norm, size_t index,
+// Takes the next `size` floats of the block of vectors.
+static bool read_vector(struct transformer *t, const char *name, size_t size, const float **vector,
     struct error *error) {
     struct matrix stored;
-    float *values = t->norms + index * t->config.hidden_size;
-    if (!weights_matrix(t->files, name, 1, t->config.hidden_size, &stored, error)) return false;
-    matrix_read(&stored, 0, 0, t->config.hidden_size, values);
-    *norm = values;
+    if (!weights_matrix(t->files, name, 1, size, &stored, error)) return false;
+    float *values = t->vectors + t->vectors_used;
+    matrix_read(&stored, 0, 0, size, values);
+    t->vectors_used += size;
+    *vector = values;
     return true;
+}
+
+static bool read_linear(struct transformer *t, size_t index, int module, struct error *error) {
+    struct transformer_layer *layer = &t->layers[index];
+    size_t in, out;
+    char name[128];
+    lora_module_shape(&t->config, module, &in, &out);
+    snprintf(name, sizeof name, "model.layers.%zu.%s.%s.weight", index, lora_module_parents[module],
+        lora_module_names[module]);
+    if (!weights_matrix(t->files, name, out, in, &layer->weights[module], error)) return false;
+    if (!has_bias(&t->config, module)) return true;
+    snprintf(name, sizeof name, "model.layers.%zu.%s.%s.bias", index, lora_module_parents[module],
+        lora_module_names[module]);
+    return read_vector(t, name, out, &layer->biases[module], error);
+}
+
+static bool read_norm(struct transformer *t, size_t index, const char *which, size_t size,
+    const float **norm, struct error *error) {
+    char name[128];
+    snprintf(name, sizeof name, "model.layers.%zu.%s.weight", index, which);
+    return read_vector(t, name, size, norm, error);
 }
 
 static bool read_layer(struct transformer *t, size_t index, struct error *error) {
     struct transformer_layer *layer = &t->layers[index];
-    char name[128];
-    for (int module = 0; module < LORA_MODULES; module++) {
-        size_t in, out;
-        lora_module_shape(&t->config, module, &in, &out);
-        snprintf(name, sizeof name, "model.layers.%zu.%s.%s.weight", index,
-            lora_module_parents[module], lora_module_names[module]);
-        if (!weights_matrix(t->files, name, out, in, &layer->weights[module], error)) return false;
-    }
-    snprintf(name, sizeof name, "model.layers.%zu.input_layernorm.weight", index);
-    if (!read_norm(t, name, &layer->input_norm, 2 * index, error)) return false;
-    snprintf(name, sizeof name, "model.layers.%zu.post_attention_layernorm.weight", index);
-    return read_norm(t, name, &layer->attention_norm, 2 * index + 1, error);
+    const struct model_config *c = &t->config;
+    for (int module = 0; module < LORA_MODULES; module++)
+        if (!read_linear(t, index, module, error)) return false;
+    if (!read_norm(t, index, "input_layernorm", c->hidden_size, &layer->input_norm, error) ||
+        !read_norm(
+            t, index, "post_attention_layernorm", c->hidden_size, &layer->attention_norm, error))
+        return false;
+    return !c->query_key_norm ||
+           (read_norm(t, index, "self_attn.q_norm", c->head_dim, &layer->query_norm, error) &&
+               read_norm(t, index, "self_attn.k_norm", c->head_dim, &layer->key_norm, error));
 }
 
 // Tied embeddings may be saved under the output layer's name alone (transformers lets either one
@@ -42,7 +63,7 @@ static bool read_ends(struct transformer *t, struct error *error) {
     if (c->tied_embeddings && !weights_find(t->files, embedding)) embedding = "lm_head.weight";
     if (!weights_matrix(
             t->files, embedding, c->vocabulary_size, c->hidden_size, &t->embedding, error) ||
-        !read_norm(t, "model.norm.weight", &t->final_norm, 2 * c->layers, error))
+        !read_vector(t, "model.norm.weight", c->hidden_size, &t->final_norm, error))
         return false;
     t->output = t->embedding;
     return c->tied_embeddings || weights_matrix(t->files, "lm_head.weight", c->vocabulary_size,
@@ -57,10 +78,11 @@ static bool read_weights(struct transformer *t, const char *directory, struct er
 }
 
 static bool allocate(struct transformer *t, struct error *error) {
-    t->layers = memory_alloc_zeroed(t->config.layers, sizeof *t->layers);
-    t->norms =
-        memory_alloc_array((2 * t->config.layers + 1) * t->config.hidden_size, sizeof(float));
-    return (t->layers && t->norms) || memory_error(error, "the table of a model's weights");
+    const struct model_config *c = &t->config;
+    size_t layer = 3 * c->hidden_size + query_columns(c) + 2 * kv_columns(c) + 2 * c->head_dim;
+    t->layers = memory_alloc_zeroed(c->layers, sizeof *t->layers);
+    t->vectors = memory_alloc_array(c->layers * layer + c->hidden_size, sizeof(float));
+    return (t->layers && t->vectors) || memory_error(error, "the table of a model's weights");
 }
 
 // ---- weights larger than memory ----
@@ -107,7 +129,7 @@ void transformer_close(struct transformer *transformer) {
     weight_stream_free(transformer->stream);
     weights_close(transformer->files);
     memory_free(transformer->layers);
-    memory_free(transformer->norms);
+    memory_free(transformer->vectors);
     memory_free(transformer->random);
     memory_free(transformer);
 }
@@ -141,6 +163,15 @@ static void place_entry(struct transformer *t, const struct parameter_entry *ent
         break;
     case PARAMETER_LINEAR:
         layer->weights[entry->module] = matrix;
+        break;
+    case PARAMETER_BIAS:
+        layer->biases[entry->module] = values;
+        break;
+    case PARAMETER_QUERY_NORM:
+        layer->query_norm = values;
+        break;
+    case PARAMETER_KEY_NORM:
+        layer->key_norm = values;
         break;
     case PARAMETER_FINAL_NORM:
         t->final_norm = values;
@@ -190,6 +221,15 @@ static void copy_entry(
     case PARAMETER_LINEAR:
         copy_matrix(to, &layer->weights[entry->module]);
         break;
+    case PARAMETER_BIAS:
+        memcpy(to, layer->biases[entry->module], bytes);
+        break;
+    case PARAMETER_QUERY_NORM:
+        memcpy(to, layer->query_norm, bytes);
+        break;
+    case PARAMETER_KEY_NORM:
+        memcpy(to, layer->key_norm, bytes);
+        break;
     case PARAMETER_FINAL_NORM:
         memcpy(to, t->final_norm, bytes);
         break;
@@ -228,22 +268,32 @@ static void fill_random(struct transformer *t, enum data_type type, size_t count
             values, count - at < CYCLE ? count - at : CYCLE);
 }
 
+static size_t largest_vector(const struct model_config *c) {
+    size_t query = query_columns(c); // no less than a head, and than kv_columns
+    return c->hidden_size > query ? c->hidden_size : query;
+}
+
 static void place_random(struct transformer *t, enum data_type type) {
     const struct model_config *c = &t->config;
     size_t used = 0;
-    for (size_t i = 0; i < c->hidden_size; i++)
-        t->norms[i] = 1.0f;
+    float *bias = t->vectors, *norm = bias + largest_vector(c);
+    for (size_t i = 0; i < largest_vector(c); i++) {
+        bias[i] = 0.0f;
+        norm[i] = 1.0f;
+    }
     t->embedding = take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
     t->output = c->tied_embeddings
                     ? t->embedding
                     : take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
-    t->final_norm = t->norms;
+    t->final_norm = norm;
     for (size_t layer = 0; layer < c->layers; layer++) {
-        t->layers[layer].input_norm = t->layers[layer].attention_norm = t->norms;
+        t->layers[layer].input_norm = t->layers[layer].attention_norm = norm;
+        if (c->query_key_norm) t->layers[layer].query_norm = t->layers[layer].key_norm = norm;
         for (int module = 0; module < LORA_MODULES; module++) {
             size_t in, out;
             lora_module_shape(c, module, &in, &out);
             t->layers[layer].weights[module] = take_random(t, type, out, in, &used);
+            if (has_bias(c, module)) t->layers[layer].biases[module] = bias;
         }
     }
 }

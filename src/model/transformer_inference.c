@@ -4,7 +4,6 @@
 // company.
 #include "base/memory.h"
 #include "model/transformer_internal.h"
-#include <math.h>
 
 enum { FEW_ROWS = 8, FEW_LOGIT_ROWS = 64 };
 
@@ -163,6 +162,8 @@ static void linear(struct inference *s, size_t layer, enum lora_module module, c
         product(s, run->few, x + run->first * weights.columns, run->count, weights,
             y + run->first * weights.rows, 1.0f, accumulate);
     }
+    const float *bias = s->transformer->layers[layer].biases[module];
+    if (bias) compute_add_bias(s->compute, y, bias, s->rows, weights.rows);
     for (size_t i = 0; i < s->span_count; i++)
         adapter_product(s, layer, module, i, x, y);
 }
@@ -195,13 +196,21 @@ static void normalise(struct inference *s, const float *weight) {
         s->config->rms_norm_epsilon);
 }
 
+static void normalise_heads(struct inference *s, float *x, const float *weight, size_t heads) {
+    if (!weight) return;
+    compute_rmsnorm(s->compute, x, NULL, x, weight, s->rows * heads, s->config->head_dim,
+        s->config->rms_norm_epsilon);
+}
+
 static void attention(struct inference *s, size_t layer) {
     const struct model_config *c = s->config;
-    struct attention_shape shape = {
-        c->heads, c->kv_heads, c->head_dim, query_columns(c), 1.0f / sqrtf((float)c->head_dim)};
+    const struct transformer_layer *weights = &s->transformer->layers[layer];
+    struct attention_shape shape = layer_attention(c, layer);
     linear(s, layer, LORA_Q, s->norm, s->query, false);
     linear(s, layer, LORA_K, s->norm, s->key, false);
     linear(s, layer, LORA_V, s->norm, s->value, false);
+    normalise_heads(s, s->query, weights->query_norm, c->heads);
+    normalise_heads(s, s->key, weights->key_norm, c->kv_heads);
     compute_rope(s->compute, s->query, query_columns(c), s->positions, s->rows, c->heads,
         c->head_dim, c->rope_interleaved, s->rope.cosine, s->rope.sine, 1);
     compute_rope(s->compute, s->key, kv_columns(c), s->positions, s->rows, c->kv_heads, c->head_dim,

@@ -5,19 +5,23 @@
 #include "model/parameters.h"
 #include "model/transformer.h"
 #include "model/weight_stream.h"
+#include <math.h>
 
 struct transformer_layer {
     const float *input_norm;
     const float *attention_norm;
     struct matrix weights[LORA_MODULES];
+    const float *biases[LORA_MODULES];  // NULL where there is none
+    const float *query_norm, *key_norm; // [head_dim], NULL where heads are not normalised
 };
 
 struct transformer {
     struct model_config config;
     struct weights *files;         // NULL where the weights are a block of parameters
     struct parameters *parameters; // borrowed, then
-    float *norms;                  // of files: all norm weights as f32
-    void *random;                  // of transformer_random(): all else
+    float *vectors;                // of files: all norm weights and biases as f32
+    size_t vectors_used;
+    void *random; // of transformer_random(): all else
     struct matrix embedding;
     struct matrix output;
     const float *final_norm;
@@ -43,6 +47,19 @@ static inline size_t query_columns(const struct model_config *config) {
 
 static inline size_t kv_columns(const struct model_config *config) {
     return config->kv_heads * config->head_dim;
+}
+
+static inline struct attention_shape layer_attention(
+    const struct model_config *config, size_t layer) {
+    return (struct attention_shape){config->heads, config->kv_heads, config->head_dim,
+        query_columns(config), 1.0f / sqrtf((float)config->head_dim),
+        model_config_window(config, layer)};
+}
+
+// Whether this linear layer has a bias.
+static inline bool has_bias(const struct model_config *config, enum lora_module module) {
+    return module <= LORA_V ? config->attention_bias
+                            : module == LORA_O && config->attention_output_bias;
 }
 
 #endif

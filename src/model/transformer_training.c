@@ -15,6 +15,8 @@ enum { LOGIT_FLOATS = 14 << 20 }; // of a chunk of logits: 56 MB, whatever the v
 struct layer_activations {
     float *x; // [rows, hidden]: what the layer was given
     float *query, *key, *value, *attention, *log_sum_exp;
+    // Where heads are normalised: queries and keys before it.
+    float *raw_query, *raw_key, *query_inverse_rms, *key_inverse_rms;
     float *middle; // [rows, hidden]: the residual stream after attention
     float *gate, *up;
     float *input_inverse_rms, *attention_inverse_rms;
@@ -65,6 +67,11 @@ static void deal_layer(struct layer_activations *a, const struct model_config *c
     a->query = deal(dealer, rows * query_columns(c));
     a->key = deal(dealer, rows * kv_columns(c));
     a->value = deal(dealer, rows * kv_columns(c));
+    size_t normed = c->query_key_norm ? rows : 0;
+    a->raw_query = deal(dealer, normed * query_columns(c));
+    a->raw_key = deal(dealer, normed * kv_columns(c));
+    a->query_inverse_rms = deal(dealer, normed * c->heads);
+    a->key_inverse_rms = deal(dealer, normed * c->kv_heads);
     a->attention = deal(dealer, rows * query_columns(c));
     a->log_sum_exp = deal(dealer, rows * c->heads);
     a->middle = deal(dealer, rows * c->hidden_size);
@@ -205,6 +212,8 @@ static void linear_forward(struct training *t, size_t layer, enum lora_module mo
     size_t rows = t->batch->rows, in = weights.columns, out = weights.rows;
     struct matrix of_x = matrix_f32(x, rows, in);
     if (y) compute_gemm(t->compute, GEMM_NT, of_x, weights, y, out, 1.0f, accumulate);
+    const float *bias = t->transformer->layers[layer].biases[module];
+    if (y && bias) compute_add_bias(t->compute, y, bias, rows, out);
     const struct lora_entry *entry = lora_find(t->lora, layer, module);
     if (!entry) return;
     size_t rank = t->lora->rank;
@@ -238,6 +247,11 @@ static void lora_backward(struct training *t, size_t layer, const struct lora_en
             1.0f, true);
 }
 
+static float *gradient_of(
+    const struct training *t, enum parameter_kind kind, size_t layer, enum lora_module module) {
+    return t->gradients + parameters_offset(t->transformer->parameters, kind, layer, module);
+}
+
 // dx (NULL where nobody needs it) is overwritten, or added to with `accumulate`.
 static void linear_backward(struct training *t, size_t layer, enum lora_module module,
     const float *x, const float *dy, float *dx, bool accumulate) {
@@ -246,10 +260,11 @@ static void linear_backward(struct training *t, size_t layer, enum lora_module m
     struct matrix of_dy = matrix_f32(dy, rows, out);
     if (dx) compute_gemm(t->compute, GEMM_NN, of_dy, weights, dx, in, 1.0f, accumulate);
     if (!t->lora) {
-        size_t offset =
-            parameters_offset(t->transformer->parameters, PARAMETER_LINEAR, layer, module);
-        compute_gemm(t->compute, GEMM_TN, of_dy, matrix_f32(x, rows, in), t->gradients + offset, in,
-            1.0f, true);
+        compute_gemm(t->compute, GEMM_TN, of_dy, matrix_f32(x, rows, in),
+            gradient_of(t, PARAMETER_LINEAR, layer, module), in, 1.0f, true);
+        if (has_bias(t->config, module))
+            compute_bias_backward(
+                t->compute, gradient_of(t, PARAMETER_BIAS, layer, module), dy, rows, out);
         return;
     }
     const struct lora_entry *entry = lora_find(t->lora, layer, module);
@@ -257,16 +272,10 @@ static void linear_backward(struct training *t, size_t layer, enum lora_module m
 }
 
 static float *norm_gradient(const struct training *t, enum parameter_kind kind, size_t layer) {
-    if (t->lora) return NULL;
-    return t->gradients + parameters_offset(t->transformer->parameters, kind, layer, 0);
+    return t->lora ? NULL : gradient_of(t, kind, layer, 0);
 }
 
 // ---- forward ----
-
-static struct attention_shape attention_shape(const struct model_config *c) {
-    return (struct attention_shape){
-        c->heads, c->kv_heads, c->head_dim, query_columns(c), 1.0f / sqrtf((float)c->head_dim)};
-}
 
 static void set_spans(struct training *t, const struct layer_activations *a) {
     size_t columns = kv_columns(t->config);
@@ -292,17 +301,30 @@ static void normalise(struct training *t, float *inverse_rms, const float *x, co
 }
 
 // `next` NULL: for the sake of the activations alone.
+static void normalise_heads(
+    struct training *t, const struct transformer_layer *layer, struct layer_activations *a) {
+    const struct model_config *c = t->config;
+    size_t rows = t->batch->rows;
+    memcpy(a->raw_query, a->query, rows * query_columns(c) * sizeof(float));
+    memcpy(a->raw_key, a->key, rows * kv_columns(c) * sizeof(float));
+    compute_rmsnorm(t->compute, a->query, a->query_inverse_rms, a->raw_query, layer->query_norm,
+        rows * c->heads, c->head_dim, c->rms_norm_epsilon);
+    compute_rmsnorm(t->compute, a->key, a->key_inverse_rms, a->raw_key, layer->key_norm,
+        rows * c->kv_heads, c->head_dim, c->rms_norm_epsilon);
+}
+
 static void layer_forward(struct training *t, size_t index, float *next) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows, hidden_bytes = rows * c->hidden_size * sizeof(float);
-    struct attention_shape shape = attention_shape(c);
+    struct attention_shape shape = layer_attention(c, index);
 
     normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
     linear_forward(t, index, LORA_Q, t->norm, a->query, false);
     linear_forward(t, index, LORA_K, t->norm, a->key, false);
     linear_forward(t, index, LORA_V, t->norm, a->value, false);
+    if (c->query_key_norm) normalise_heads(t, layer, a);
     rotate(t, a->query, a->key, 1);
     set_spans(t, a);
     compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, t->spans,
@@ -432,13 +454,33 @@ static void mlp_backward(struct training *t, size_t index) {
         c->hidden_size);
 }
 
+// From the gradients of normalised queries and keys to those of the raw ones, in place.
+static void normalise_heads_backward(struct training *t, size_t index) {
+    const struct transformer_layer *layer = &t->transformer->layers[index];
+    struct layer_activations *a = &t->layers[index];
+    const struct model_config *c = t->config;
+    size_t rows = t->batch->rows;
+    size_t query = rows * query_columns(c) * sizeof(float);
+    size_t key = rows * kv_columns(c) * sizeof(float);
+    float *d = t->dattention; // which nobody needs any more; as wide as queries, no less than keys
+    memset(d, 0, query);
+    compute_rmsnorm_backward(t->compute, d, norm_gradient(t, PARAMETER_QUERY_NORM, index),
+        t->dquery, a->raw_query, layer->query_norm, a->query_inverse_rms, rows * c->heads,
+        c->head_dim);
+    memcpy(t->dquery, d, query);
+    memset(d, 0, key);
+    compute_rmsnorm_backward(t->compute, d, norm_gradient(t, PARAMETER_KEY_NORM, index), t->dkey,
+        a->raw_key, layer->key_norm, a->key_inverse_rms, rows * c->kv_heads, c->head_dim);
+    memcpy(t->dkey, d, key);
+}
+
 // Below the lowest trained layer nothing is differentiated: `below` says whether anybody needs dx.
 static void attention_backward(struct training *t, size_t index, bool below) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows, kv_bytes = rows * kv_columns(c) * sizeof(float);
-    struct attention_shape shape = attention_shape(c);
+    struct attention_shape shape = layer_attention(c, index);
     linear_backward(t, index, LORA_O, a->attention, t->dx, t->dattention, false);
     memset(t->dkey, 0, kv_bytes);
     memset(t->dvalue, 0, kv_bytes);
@@ -446,6 +488,7 @@ static void attention_backward(struct training *t, size_t index, bool below) {
     compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
         a->log_sum_exp, t->spans, t->batch->sequence_count, &shape);
     rotate(t, t->dquery, t->dkey, -1);
+    if (c->query_key_norm) normalise_heads_backward(t, index);
     normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
     float *dnorm = below ? t->dnorm : NULL;
     linear_backward(t, index, LORA_Q, t->norm, t->dquery, dnorm, false);

@@ -93,7 +93,11 @@ static void test_compute_products_agree_on_every_path_form_and_type(void **state
 
 enum { HEADS = 4, KV_HEADS = 2, DIM = 24, QUERIES = 150, KEYS = 300, STRIDE = HEADS * DIM };
 
+// All keys, hardly any, less and more than a block of keys.
+static const size_t windows[] = {0, 2, 33, 270};
+
 struct attention_case {
+    size_t window;
     float *query, *keys, *values, *output, *log_sum_exp, *doutput, *dquery, *dkeys, *dvalues;
 };
 
@@ -109,7 +113,7 @@ static void attention_run(struct compute *compute, struct attention_case *c) {
         spans[i] = (struct attention_span){i * QUERIES, i ? 5 : QUERIES, KEYS - QUERIES,
             c->keys + i * half, c->values + i * half, KV_HEADS * DIM, c->dkeys + i * half,
             c->dvalues + i * half};
-    struct attention_shape shape = {HEADS, KV_HEADS, DIM, STRIDE, 0.2f};
+    struct attention_shape shape = {HEADS, KV_HEADS, DIM, STRIDE, 0.2f, c->window};
     compute_attention(compute, c->output, c->log_sum_exp, c->query, spans, 2, &shape);
     compute_attention_backward(
         compute, c->dquery, c->doutput, c->query, c->output, c->log_sum_exp, spans, 2, &shape);
@@ -139,16 +143,17 @@ static void attention_end(struct attention_case *c, bool inputs) {
 static void naive_attention(
     const struct attention_case *c, size_t span, size_t i, size_t head, float *out) {
     size_t kv = head / (HEADS / KV_HEADS), visible = KEYS - QUERIES + i + 1;
+    size_t first = c->window && visible > c->window ? visible - c->window : 0;
     const float *q = c->query + (span * QUERIES + i) * STRIDE + head * DIM;
     double weights[KEYS], sum = 0, result[DIM] = {0};
-    for (size_t j = 0; j < visible; j++) {
+    for (size_t j = first; j < visible; j++) {
         const float *k = c->keys + ((span * KEYS + j) * KV_HEADS + kv) * DIM;
         double score = 0;
         for (size_t d = 0; d < DIM; d++)
             score += (double)q[d] * k[d];
         sum += weights[j] = exp(0.2 * score);
     }
-    for (size_t j = 0; j < visible; j++)
+    for (size_t j = first; j < visible; j++)
         for (size_t d = 0; d < DIM; d++)
             result[d] +=
                 weights[j] / sum * c->values[((span * KEYS + j) * KV_HEADS + kv) * DIM + d];
@@ -156,9 +161,8 @@ static void naive_attention(
         out[d] = (float)result[d];
 }
 
-static void test_compute_attention_follows_the_formula(void **state) {
-    (void)state;
-    struct attention_case c = {0};
+static void check_formula(size_t window) {
+    struct attention_case c = {.window = window};
     struct compute *compute = create(COMPUTE_REFERENCE, 2);
     attention_start(&c);
     attention_run(compute, &c);
@@ -177,10 +181,15 @@ static void test_compute_attention_follows_the_formula(void **state) {
     compute_free(compute);
 }
 
-// The gradient in a random direction against a difference quotient of the forward pass.
-static void test_compute_attention_gradient_is_the_derivative(void **state) {
+static void test_compute_attention_follows_the_formula(void **state) {
     (void)state;
-    struct attention_case c = {0};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        check_formula(windows[i]);
+}
+
+// The gradient in a random direction against a difference quotient of the forward pass.
+static void check_gradient(size_t window) {
+    struct attention_case c = {.window = window};
     struct compute *compute = create(COMPUTE_REFERENCE, 1);
     attention_start(&c);
     attention_run(compute, &c);
@@ -212,9 +221,14 @@ static void test_compute_attention_gradient_is_the_derivative(void **state) {
     compute_free(compute);
 }
 
-static void test_compute_attention_agrees_on_every_path(void **state) {
+static void test_compute_attention_gradient_is_the_derivative(void **state) {
     (void)state;
-    struct attention_case want = {0};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        check_gradient(windows[i]);
+}
+
+static void check_paths(size_t window) {
+    struct attention_case want = {.window = window};
     struct compute *reference = create(COMPUTE_REFERENCE, 1);
     attention_start(&want);
     attention_run(reference, &want);
@@ -236,13 +250,19 @@ static void test_compute_attention_agrees_on_every_path(void **state) {
     attention_end(&want, true);
 }
 
+static void test_compute_attention_agrees_on_every_path(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        check_paths(windows[i]);
+}
+
 enum { ROWS = 37, COLUMNS = 203 };
 
 struct rows_result {
     float norm[ROWS * COLUMNS], dx[ROWS * COLUMNS], dweight[COLUMNS], swiglu[ROWS * COLUMNS];
     float dgate[ROWS * COLUMNS], dup[ROWS * COLUMNS], logits[ROWS * COLUMNS], losses[ROWS];
     float parameters[ROWS * COLUMNS], first[ROWS * COLUMNS], second[ROWS * COLUMNS];
-    float few[3][ROWS];
+    float few[3][ROWS], biased[ROWS * COLUMNS], dbias[COLUMNS];
 };
 
 static void rows_run(struct compute *compute, struct rows_result *r) {
@@ -257,6 +277,9 @@ static void rows_run(struct compute *compute, struct rows_result *r) {
     compute_rmsnorm_backward(compute, r->dx, r->dweight, y, x, weight, inverse, ROWS, COLUMNS);
     compute_swiglu(compute, r->swiglu, x, y, count);
     compute_swiglu_backward(compute, r->dgate, r->dup, weight, x, y, COLUMNS);
+    memcpy(r->biased, x, sizeof r->biased);
+    compute_add_bias(compute, r->biased, weight, ROWS, COLUMNS);
+    compute_bias_backward(compute, r->dbias, x, ROWS, COLUMNS);
     memcpy(r->logits, x, sizeof r->logits);
     compute_cross_entropy(
         compute, r->logits, r->losses, hits, targets, weight, ROWS, COLUMNS, true);
@@ -295,6 +318,8 @@ static void test_compute_rows_agree_on_every_path(void **state) {
         assert_near(got->logits, want->logits, ROWS * COLUMNS, 1e-6, "cross-entropy gradient");
         assert_near(got->losses, want->losses, ROWS, 1e-6, "cross-entropy");
         assert_near(got->parameters, want->parameters, ROWS * COLUMNS, 1e-6, "adamw");
+        assert_near(got->biased, want->biased, ROWS * COLUMNS, 1e-6, "bias");
+        assert_near(got->dbias, want->dbias, COLUMNS, 1e-6, "dbias");
         for (int type = 0; type <= DATA_F16; type++)
             assert_near(got->few[type], want->few[type], ROWS, 1e-6, "few rows");
         compute_free(compute);

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MAX_ROWS = 128, VOCABULARY = 160 };
+enum { MAX_ROWS = 128, MAX_VOCABULARY = 160, GREEDY = 64 };
 
 struct golden {
     char directory[FILE_PATH_SIZE];
@@ -23,7 +23,7 @@ struct golden {
     struct training_batch batch;
 };
 
-static const char *const names[] = {"separate", "tied"};
+static const char *const names[] = {"separate", "tied", "llama-bias", "mistral", "qwen2", "qwen3"};
 
 static const char *golden_root(void) {
     const char *given = getenv("TEMPER_GOLDENS");
@@ -101,7 +101,7 @@ static double slack(enum compute_path path) {
     return path == COMPUTE_AVX512_BF16 ? 8e-2 : 1e-3;
 }
 
-// Runs `check` for both models on every path that this processor has.
+// Runs `check` for each model on every path that this processor has.
 static void on_every_path(void (*check)(struct golden *, struct compute *, double slack)) {
     for (enum compute_path path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
         struct compute *compute;
@@ -110,7 +110,7 @@ static void on_every_path(void (*check)(struct golden *, struct compute *, doubl
             print_message("skipped: %s\n", error.message);
             continue;
         }
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             struct golden golden;
             open_golden(&golden, names[i]);
             check(&golden, compute, slack(path));
@@ -198,8 +198,10 @@ static void check_full(struct golden *g, struct compute *compute, double limit) 
         char name[128];
         snprintf(name, sizeof name, "grad.%s", entry->name);
         const struct safetensor *wanted = tensor(g, name);
-        expect_close(
-            name, relative(gradients + entry->offset, wanted->data, wanted->elements), limit);
+        // Much cancels in the sum that a bias of k_proj gets: in bf16, 0.1 was seen.
+        bool rough = limit > 1e-3 && entry->kind == PARAMETER_BIAS;
+        expect_close(name, relative(gradients + entry->offset, wanted->data, wanted->elements),
+            rough ? 0.2 : limit);
     }
     memory_free(gradients);
     training_free(training);
@@ -225,11 +227,12 @@ static struct kv_sequence kv_of(const struct golden *g) {
 // Both sequences in one batch: all but the last eight tokens as prompts, the rest one by one.
 static void check_logits(struct golden *g, struct compute *compute, double limit) {
     enum { DECODED = 8 };
+    size_t vocabulary = transformer_config(g->transformer)->vocabulary_size;
     const float *wanted = tensor(g, "logits")->data;
     struct inference *inference;
     struct error error = {0};
     struct kv_sequence kv[2] = {kv_of(g), kv_of(g)};
-    float *logits = memory_alloc_array(MAX_ROWS * VOCABULARY, sizeof *logits);
+    float *logits = memory_alloc_array(MAX_ROWS * MAX_VOCABULARY, sizeof *logits);
     double tolerance = limit > 1e-3 ? 0.3 : 1e-4;
     assert_true(inference_create(&inference, g->transformer, compute, MAX_ROWS, &error));
     for (size_t step = 0; step <= DECODED; step++) {
@@ -251,8 +254,8 @@ static void check_logits(struct golden *g, struct compute *compute, double limit
         for (size_t s = 0; s < 2; s++) {
             size_t first = g->sequences[s].first_row + kv[s].length - spans[s].row_count;
             expect_close("the logits",
-                largest(logits + spans[s].first_row * VOCABULARY, wanted + first * VOCABULARY,
-                    spans[s].row_count * VOCABULARY),
+                largest(logits + spans[s].first_row * vocabulary, wanted + first * vocabulary,
+                    spans[s].row_count * vocabulary),
                 tolerance);
         }
     }
@@ -267,6 +270,39 @@ static void check_logits(struct golden *g, struct compute *compute, double limit
 static void test_parity_of_the_logits_of_prompts_and_of_decoding(void **state) {
     (void)state;
     on_every_path(check_logits);
+}
+
+// The first eight tokens as a prompt, then what the model says, token by token.
+static void check_greedy(struct golden *g, struct compute *compute, double limit) {
+    size_t vocabulary = transformer_config(g->transformer)->vocabulary_size, count = 8;
+    const int32_t *wanted = tensor(g, "greedy")->data;
+    struct inference *inference;
+    struct error error = {0};
+    struct kv_sequence kv = kv_of(g);
+    float logits[MAX_VOCABULARY];
+    int32_t tokens[8];
+    if (limit > 1e-3) return; // in bf16, what leads by little may change places
+    memcpy(tokens, g->tokens, sizeof tokens);
+    assert_true(inference_create(&inference, g->transformer, compute, MAX_ROWS, &error));
+    for (size_t i = 0; i < GREEDY; i++, count = 1) {
+        struct inference_span span = {0, count, &kv, g->lora};
+        uint32_t row = (uint32_t)count - 1;
+        assert_true(inference_forward(inference, tokens, count, &span, 1, &row, 1, logits, &error));
+        size_t best = 0;
+        for (size_t j = 1; j < vocabulary; j++)
+            best = logits[j] > logits[best] ? j : best;
+        if ((int32_t)best != wanted[i])
+            fail_msg("%s: token %zu is %zu, not %d", g->directory, i, best, wanted[i]);
+        tokens[0] = (int32_t)best;
+    }
+    memory_free(kv.keys);
+    memory_free(kv.values);
+    inference_free(inference);
+}
+
+static void test_parity_of_a_greedy_continuation_of_64_tokens(void **state) {
+    (void)state;
+    on_every_path(check_greedy);
 }
 
 // ---- adapter files ----
@@ -303,6 +339,7 @@ int main(void) {
         cmocka_unit_test(test_parity_of_the_loss_and_of_each_lora_gradient),
         cmocka_unit_test(test_parity_of_the_gradient_of_each_weight),
         cmocka_unit_test(test_parity_of_the_logits_of_prompts_and_of_decoding),
+        cmocka_unit_test(test_parity_of_a_greedy_continuation_of_64_tokens),
         cmocka_unit_test(test_parity_of_adapter_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
