@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/model/unicode_{classes,words,combining,decompositions,compositions}.c: what `tokenizers` believes.
+"""Writes src/model/unicode_{classes,words,newer,combining,decompositions,compositions}.c: what `tokenizers` believes.
 
 usage: make_tokenizer_tables.py DIRECTORY        (with the package `tokenizers` installed)
 
@@ -101,6 +101,24 @@ def write(folder, file, says, kind, rows, extra=""):
         f"const size_t unicode_{file}_count = {len(rows)};\n")
 
 
+PROPERTIES = ["L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps", "Pe",
+              "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk", "So", "Z", "Zs", "Zl", "Zp"]
+
+
+def newer():
+    """C strings: for each property, the ranges that Unicode 14, of PCRE2 10.42, does not have in it yet."""
+    assert unicodedata.unidata_version <= "14.0.0", "run this with a Python that knows no more than Unicode 14"
+    rows = []
+    for name in PROPERTIES:
+        found = ranges(lambda c, there=members(rf"\p{{{name}}}"): int(
+            c in there and not unicodedata.category(chr(c)).startswith(name)))
+        cells = [f'"\\\\x{{{first:x}}}"' if first == last else f'"\\\\x{{{first:x}}}-\\\\x{{{last:x}}}"'
+                 for first, last, _ in found] or ['""']
+        lines = [" ".join(cells[i:i + 4]) for i in range(0, len(cells), 4)]
+        rows.append(f'    {{"{name}",\n        ' + "\n        ".join(lines) + "},")
+    return "\n".join(rows)
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     short = {"CHARACTER_LETTER": "L", "CHARACTER_NUMBER": "N", "CHARACTER_SPACE": "S", "CHARACTER_DIGIT_ONLY": "D"}
@@ -109,6 +127,10 @@ def main():
           [(first, last, short[kind]) for first, last, kind in classes()], names + "\n")
     word = words()
     write(folder, "words", "Characters of words.", "unicode_range", ranges(lambda c: int(c in word)))
+    (folder / "unicode_newer.c").write_text(
+        f'// Characters that properties have gained since Unicode 14. {SAYS}\n#include "model/unicode_internal.h"\n'
+        f"\n// clang-format off\nconst struct unicode_property unicode_newer[] = {{\n{newer()}\n}};\n"
+        f"const size_t unicode_newer_count = {len(PROPERTIES)};\n")
     write(folder, "combining", "Combining classes.", "unicode_range", ranges(combining))
     steps = pairs()
     write(folder, "decompositions", "Canonical decompositions, one step.", "unicode_triple", steps)

@@ -1,6 +1,8 @@
 // Patterns of tokenizer.json. They are Oniguruma's; PCRE2 runs those that mean the same to both,
-// and what does not is refused by name. `\s` is written out, as PCRE2's holds one character more.
+// and what does not is refused by name. `\s` is written out, as PCRE2's holds one character more,
+// and properties get the characters that PCRE2's version of Unicode may not have.
 #include "model/tokenizer_internal.h"
+#include "model/unicode.h"
 
 #define SPACES                                                                                     \
     "\\t-\\r\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}"   \
@@ -39,6 +41,15 @@ static bool refuse(struct translation *t, const char *what, size_t length) {
         what);
 }
 
+// \p{L}, and \d as \p{Nd}.
+static void put_property(struct translation *t, const char *name, size_t length, bool negated) {
+    const char *ranges = unicode_newer_ranges(name, length);
+    if (!t->in_class) buffer_append_text(t->to, negated ? "[^" : "[");
+    buffer_append_format(t->to, "\\%c{%.*s}%s", negated && t->in_class ? 'P' : 'p', (int)length,
+        name, negated && t->in_class ? "" : ranges);
+    if (!t->in_class) buffer_append_text(t->to, "]");
+}
+
 static bool translate_escape(struct translation *t) {
     char kind = t->at[1];
     if (!kind || (!strchr("pPsSrntfvdDx", kind) &&
@@ -52,6 +63,10 @@ static bool translate_escape(struct translation *t) {
         buffer_append_text(t->to, t->in_class ? SPACES : "[" SPACES "]");
     else if (kind == 'S' && !t->in_class)
         buffer_append_text(t->to, "[^" SPACES "]");
+    else if (brace && kind != 'x' && t->at[3] != '^')
+        put_property(t, t->at + 3, length - 4, kind == 'P');
+    else if (kind == 'd' || kind == 'D')
+        put_property(t, "Nd", 2, kind == 'D');
     else if (kind == 'v')
         buffer_append_text(t->to, "\\x0b");
     else

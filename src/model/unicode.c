@@ -87,6 +87,14 @@ bool unicode_is_word(uint32_t character) {
     return find_range(unicode_words, unicode_words_count, character);
 }
 
+const char *unicode_newer_ranges(const char *property, size_t length) {
+    for (size_t i = 0; i < unicode_newer_count; i++)
+        if (strlen(unicode_newer[i].name) == length &&
+            !memcmp(unicode_newer[i].name, property, length))
+            return unicode_newer[i].ranges;
+    return "";
+}
+
 static uint32_t combining_class(uint32_t character) {
     if (character < FIRST_MARK) return 0;
     return find_range(unicode_combining, unicode_combining_count, character);

@@ -25,6 +25,10 @@ enum character_class unicode_class(uint32_t character);
 // Whether it is part of a word: what `\w` matches.
 bool unicode_is_word(uint32_t character);
 
+// Characters that a property ("L", "Nd") of this name has gained since Unicode 14, as ranges of a
+// pattern in PCRE2's syntax; "" for other names.
+const char *unicode_newer_ranges(const char *property, size_t length);
+
 // Appends the text in its canonical form: decomposed (NFD), or decomposed and composed (NFC).
 bool unicode_normalise(struct buffer *to, const char *text, size_t length, bool compose,
     struct error *error) WARN_UNUSED;

@@ -17,6 +17,15 @@ struct unicode_triple {
     uint32_t a, b, c;
 };
 
+// What a property of patterns holds in `tokenizers` and not yet in Unicode 14, as ranges for a
+// class in PCRE2's syntax.
+struct unicode_property {
+    const char *name;
+    const char *ranges;
+};
+
+extern const struct unicode_property unicode_newer[];
+extern const size_t unicode_newer_count;
 extern const struct unicode_range unicode_classes[], unicode_words[], unicode_combining[];
 extern const struct unicode_triple unicode_decompositions[], unicode_compositions[];
 extern const size_t unicode_classes_count, unicode_words_count, unicode_combining_count;
