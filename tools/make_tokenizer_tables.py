@@ -128,7 +128,7 @@ def main():
     word = words()
     write(folder, "words", "Characters of words.", "unicode_range", ranges(lambda c: int(c in word)))
     (folder / "unicode_newer.c").write_text(
-        f'// Characters that properties have gained since Unicode 14. {SAYS}\n#include "model/unicode_internal.h"\n'
+        f'// What properties gained since Unicode 14. {SAYS}\n#include "model/unicode_internal.h"\n'
         f"\n// clang-format off\nconst struct unicode_property unicode_newer[] = {{\n{newer()}\n}};\n"
         f"const size_t unicode_newer_count = {len(PROPERTIES)};\n")
     write(folder, "combining", "Combining classes.", "unicode_range", ranges(combining))
