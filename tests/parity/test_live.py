@@ -55,6 +55,10 @@ class Live(unittest.TestCase):
         done = subprocess.run([str(program)], env={**os.environ, "TEMPER_GOLDENS": str(fresh)}, capture_output=True,
                               text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        table = subprocess.run([str(program.parent / "test_family_table")], capture_output=True, text=True,
+                               env={**os.environ, "TEMPER_GOLDENS": str(fresh)})
+        print(table.stdout, flush=True)
+        self.assertEqual(table.returncode, 0, table.stdout + table.stderr)
 
     def test_ids_of_random_texts(self):
         tokenizer = AutoTokenizer.from_pretrained(MODEL)

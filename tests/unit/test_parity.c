@@ -282,6 +282,10 @@ static void check_greedy(struct golden *g, struct compute *compute, double limit
     float logits[MAX_VOCABULARY];
     int32_t tokens[8];
     if (limit > 1e-3) return; // in bf16, what leads by little may change places
+    if (*(const float *)tensor(g, "greedy_lead")->data < 1e-4f) {
+        print_message("skipped: in %s two tokens come out equal but for rounding\n", g->directory);
+        return;
+    }
     memcpy(tokens, g->tokens, sizeof tokens);
     assert_true(inference_create(&inference, g->transformer, compute, MAX_ROWS, &error));
     for (size_t i = 0; i < GREEDY; i++, count = 1) {
