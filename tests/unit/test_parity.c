@@ -278,7 +278,6 @@ static void check_greedy(struct golden *g, struct compute *compute, double limit
     const int32_t *wanted = tensor(g, "greedy")->data;
     struct inference *inference;
     struct error error = {0};
-    struct kv_sequence kv = kv_of(g);
     float logits[MAX_VOCABULARY];
     int32_t tokens[8];
     if (limit > 1e-3) return; // in bf16, what leads by little may change places
@@ -286,6 +285,7 @@ static void check_greedy(struct golden *g, struct compute *compute, double limit
         print_message("skipped: in %s two tokens come out equal but for rounding\n", g->directory);
         return;
     }
+    struct kv_sequence kv = kv_of(g);
     memcpy(tokens, g->tokens, sizeof tokens);
     assert_true(inference_create(&inference, g->transformer, compute, MAX_ROWS, &error));
     for (size_t i = 0; i < GREEDY; i++, count = 1) {
