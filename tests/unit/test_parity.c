@@ -158,6 +158,46 @@ static void test_parity_of_the_loss_and_of_each_lora_gradient(void **state) {
     on_every_path(check_lora);
 }
 
+// The gradients with so many threads and so much memory; the weights from their files as needed
+// where `streamed`.
+static float *gradients_under(struct golden *g, int threads, uint64_t budget, bool streamed) {
+    struct training *training;
+    struct training_result result = {0};
+    struct compute *compute;
+    struct error error;
+    float *gradients = memory_alloc_zeroed(g->lora->count, sizeof *gradients);
+    if (streamed) assert_true(transformer_stream(g->transformer, &error));
+    assert_true(compute_create(&compute, threads, COMPUTE_AUTO, &error));
+    assert_true(
+        training_create(&training, g->transformer, compute, g->rows, g->lora, budget, &error));
+    training_step(training, &g->batch, gradients, &result, NULL);
+    training_free(training);
+    compute_free(compute);
+    return gradients;
+}
+
+static void test_parity_holds_to_the_byte_with_any_threads_and_memory(void **state) {
+    (void)state;
+    static const struct {
+        int threads;
+        uint64_t budget;
+        bool streamed;
+    } ways[] = {{2, UINT64_MAX, false}, {1, 0, false}, {3, 0, true}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct golden golden;
+        open_golden(&golden, names[i]);
+        float *wanted = gradients_under(&golden, 1, UINT64_MAX, false);
+        for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+            float *got =
+                gradients_under(&golden, ways[way].threads, ways[way].budget, ways[way].streamed);
+            assert_memory_equal(got, wanted, golden.lora->count * sizeof *got);
+            memory_free(got);
+        }
+        memory_free(wanted);
+        close_golden(&golden);
+    }
+}
+
 // Adds the adapter into the weights: the gradient of the sum is what PyTorch has for the base
 // weight.
 static void merge(struct parameters *parameters, const struct lora *lora) {
@@ -342,6 +382,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parity_of_the_loss_and_of_each_lora_gradient),
         cmocka_unit_test(test_parity_of_the_gradient_of_each_weight),
+        cmocka_unit_test(test_parity_holds_to_the_byte_with_any_threads_and_memory),
         cmocka_unit_test(test_parity_of_the_logits_of_prompts_and_of_decoding),
         cmocka_unit_test(test_parity_of_a_greedy_continuation_of_64_tokens),
         cmocka_unit_test(test_parity_of_adapter_files),
