@@ -327,6 +327,22 @@ static void test_compute_rows_agree_on_every_path(void **state) {
     memory_free(want);
 }
 
+// A model may hold anything: what is no number must come out as that, on every path.
+static void test_compute_what_is_no_number_stays_none(void **state) {
+    (void)state;
+    for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
+        struct compute *compute = create(path, 1);
+        if (!compute) continue;
+        float gate[40], up[40], y[40];
+        for (int i = 0; i < 40; i++)
+            gate[i] = up[i] = i % 3 ? 1.0f : NAN;
+        compute_swiglu(compute, y, gate, up, 40);
+        for (int i = 0; i < 40; i++)
+            assert_true(i % 3 ? fabsf(y[i] - 0.7310586f) < 1e-5f : isnan(y[i]));
+        compute_free(compute);
+    }
+}
+
 static void test_compute_loss_is_the_logarithm_of_the_softmax(void **state) {
     (void)state;
     struct compute *compute = create(COMPUTE_REFERENCE, 1);
@@ -401,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_compute_attention_gradient_is_the_derivative),
         cmocka_unit_test(test_compute_attention_agrees_on_every_path),
         cmocka_unit_test(test_compute_rows_agree_on_every_path),
+        cmocka_unit_test(test_compute_what_is_no_number_stays_none),
         cmocka_unit_test(test_compute_loss_is_the_logarithm_of_the_softmax),
         cmocka_unit_test(test_compute_results_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(test_compute_half_precision_round_trips),

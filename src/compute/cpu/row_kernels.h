@@ -7,9 +7,10 @@
 #include <math.h>
 
 // exp(x) by 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial of degree 6: relative error below 2e-7.
-// Below -87.3 the result is 0, not a subnormal number; above 88.3 it stays at the largest.
+// Below -87.3 the result is 0, not a subnormal number; above 88.3 it stays at the largest. What is
+// no number stays none.
 static inline float fast_exp(float x) {
-    float bounded = x < -87.3f ? -87.3f : x > 88.3f ? 88.3f : x;
+    float bounded = x > -87.3f ? (x < 88.3f ? x : 88.3f) : -87.3f; // what is no number, too
     float shifted = bounded * 1.44269504f + 12582912.0f; // 1.5 · 2²³: rounds to an integer
     float n = shifted - 12582912.0f;
     float r = bounded - n * 0.693359375f;
@@ -24,7 +25,7 @@ static inline float fast_exp(float x) {
     int32_t power = ((int32_t)n + 127) << 23;
     float scale;
     memcpy(&scale, &power, sizeof scale);
-    return x < -87.3f ? 0.0f : p * scale;
+    return x < -87.3f ? 0.0f : x == x ? p * scale : x;
 }
 
 static inline float sum_lanes(const float *lanes) {
