@@ -1,4 +1,5 @@
-// Canonical compositions, by their parts. Made by tools/make_tokenizer_tables.py from tokenizers 0.23.3.
+// Canonical compositions, by their parts. Made by tools/make_tokenizer_tables.py from tokenizers
+// 0.23.3.
 #include "model/unicode_internal.h"
 
 // clang-format off

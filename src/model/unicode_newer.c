@@ -1,4 +1,5 @@
-// What properties gained since Unicode 14. Made by tools/make_tokenizer_tables.py from tokenizers 0.23.3.
+// What properties gained since Unicode 14. Made by tools/make_tokenizer_tables.py from tokenizers
+// 0.23.3.
 #include "model/unicode_internal.h"
 
 // clang-format off
