@@ -95,7 +95,7 @@ class Add(InAFolder):
         source = write_model(self.folder / "vocabulary", vocab_size=100)
         self.refused(source, "embed_tokens")
         source = write_model(self.folder / "kind", model_type="mixtral", num_local_experts=8)
-        self.refused(source, "mixtral")
+        self.refused(source, "num_local_experts")
         source = write_model(self.folder / "rope", rope_scaling={"rope_type": "yarn", "factor": 4})
         self.refused(source, "rope", "yarn")
         source = write_model(self.folder / "cut")
