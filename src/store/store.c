@@ -1,5 +1,4 @@
-// The data directory and its database: opening, the schema, transactions, and the small layer over
-// SQL.
+// The data directory and its database: opening, transactions, and the small layer over SQL.
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/store_internal.h"
@@ -7,43 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MILLISECONDS = 10000, WAL_PAUSE_MILLISECONDS = 10, SCHEMA_VERSION = 1 };
-
-static const char schema[] =
-    "CREATE TABLE keys (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
-    " hash BLOB UNIQUE NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, hint TEXT NOT NULL,"
-    " created_at INTEGER NOT NULL, revoked_at INTEGER NOT NULL DEFAULT 0);"
-    "CREATE TABLE files (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
-    " account TEXT NOT NULL, filename TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL,"
-    " status_details TEXT, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL);"
-    "CREATE INDEX files_of_account ON files (account, seq);"
-    "CREATE TABLE jobs (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
-    " account TEXT NOT NULL, model TEXT NOT NULL, training_file TEXT NOT NULL,"
-    " validation_file TEXT, suffix TEXT, status TEXT NOT NULL, fine_tuned_model TEXT,"
-    " hyperparameters TEXT, lora TEXT, metadata TEXT, result_files TEXT, error_code TEXT,"
-    " error_message TEXT, error_param TEXT, seed INTEGER NOT NULL, created_at INTEGER NOT NULL,"
-    " finished_at INTEGER NOT NULL DEFAULT 0, estimated_finish INTEGER NOT NULL DEFAULT 0,"
-    " trained_tokens INTEGER NOT NULL DEFAULT 0, events_read INTEGER NOT NULL DEFAULT 0,"
-    " last_step INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0);"
-    "CREATE INDEX jobs_of_account ON jobs (account, seq);"
-    "CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
-    " job TEXT NOT NULL REFERENCES jobs (id), level TEXT NOT NULL, message TEXT NOT NULL,"
-    " type TEXT NOT NULL, data TEXT, created_at INTEGER NOT NULL);"
-    "CREATE INDEX events_of_job ON events (job, seq);"
-    "CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
-    " job TEXT NOT NULL REFERENCES jobs (id), model TEXT NOT NULL, metrics TEXT NOT NULL,"
-    " step INTEGER NOT NULL, created_at INTEGER NOT NULL, UNIQUE (job, step));"
-    "CREATE TABLE models (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,"
-    " account TEXT NOT NULL, base TEXT NOT NULL, adapter TEXT NOT NULL, checkpoint INTEGER NOT "
-    "NULL,"
-    " created INTEGER NOT NULL, UNIQUE (account, id));"
-    "PRAGMA user_version = 1;";
+enum { BUSY_MILLISECONDS = 10000, WAL_PAUSE_MILLISECONDS = 10 };
 
 // ---- statements ----
 
@@ -196,17 +166,26 @@ static bool read_version(struct store *store, int *version, struct error *error)
     return sql_close(&sql);
 }
 
+static bool migrate(struct store *store, int version, struct error *error) {
+    size_t count;
+    char number[64];
+    const char *const *migrations = store_migrations(&count);
+    if (version > (int)count)
+        return error_set(error, ERROR_UNSUPPORTED,
+            "%s was written by a newer temper (its schema is %d, this one knows %zu); use that one",
+            store->directory, version, count);
+    if (version == (int)count) return true;
+    for (size_t i = (size_t)version; i < count; i++)
+        if (!execute(store, migrations[i], error)) return false;
+    snprintf(number, sizeof number, "PRAGMA user_version = %zu;", count);
+    return execute(store, number, error);
+}
+
 static bool make_schema(struct store *store, struct error *error) {
     int version;
     if (!store_begin(store, error)) return false;
-    bool ok = read_version(store, &version, error);
-    if (ok && version > SCHEMA_VERSION)
-        ok = error_set(error, ERROR_UNSUPPORTED,
-            "%s was written by a newer temper (its schema is %d, this one knows %d); use that one",
-            store->directory, version, SCHEMA_VERSION);
-    else if (ok && version == 0)
-        ok = execute(store, schema, error);
-    if (ok) return store_commit(store, error);
+    if (read_version(store, &version, error) && migrate(store, version, error))
+        return store_commit(store, error);
     store_rollback(store);
     return false;
 }

@@ -50,4 +50,7 @@ void *store_grow(void **records, size_t count, size_t size, struct error *error)
 
 int64_t store_now(void);
 
+// The steps that make the schema, oldest first.
+const char *const *store_migrations(size_t *count);
+
 #endif

@@ -1,0 +1,42 @@
+// The schema, as the steps that made it: a data directory of any age is brought up to date when it
+// is opened, in one transaction.
+//
+// A step that has been released is never changed; what is new goes behind it. The number of steps
+// that a database has taken is its user_version.
+#include "store/store_internal.h"
+
+static const char *const migrations[] = {
+    // 1: keys, files, jobs with their events and checkpoints, models
+    "CREATE TABLE keys (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " hash BLOB UNIQUE NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, hint TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL, revoked_at INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE files (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " account TEXT NOT NULL, filename TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL,"
+    " status_details TEXT, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL);"
+    "CREATE INDEX files_of_account ON files (account, seq);"
+    "CREATE TABLE jobs (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " account TEXT NOT NULL, model TEXT NOT NULL, training_file TEXT NOT NULL,"
+    " validation_file TEXT, suffix TEXT, status TEXT NOT NULL, fine_tuned_model TEXT,"
+    " hyperparameters TEXT, lora TEXT, metadata TEXT, result_files TEXT, error_code TEXT,"
+    " error_message TEXT, error_param TEXT, seed INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+    " finished_at INTEGER NOT NULL DEFAULT 0, estimated_finish INTEGER NOT NULL DEFAULT 0,"
+    " trained_tokens INTEGER NOT NULL DEFAULT 0, events_read INTEGER NOT NULL DEFAULT 0,"
+    " last_step INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX jobs_of_account ON jobs (account, seq);"
+    "CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " job TEXT NOT NULL REFERENCES jobs (id), level TEXT NOT NULL, message TEXT NOT NULL,"
+    " type TEXT NOT NULL, data TEXT, created_at INTEGER NOT NULL);"
+    "CREATE INDEX events_of_job ON events (job, seq);"
+    "CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " job TEXT NOT NULL REFERENCES jobs (id), model TEXT NOT NULL, metrics TEXT NOT NULL,"
+    " step INTEGER NOT NULL, created_at INTEGER NOT NULL, UNIQUE (job, step));"
+    "CREATE TABLE models (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,"
+    " account TEXT NOT NULL, base TEXT NOT NULL, adapter TEXT NOT NULL, checkpoint INTEGER NOT "
+    "NULL,"
+    " created INTEGER NOT NULL, UNIQUE (account, id));",
+};
+
+const char *const *store_migrations(size_t *count) {
+    *count = sizeof migrations / sizeof migrations[0];
+    return migrations;
+}
