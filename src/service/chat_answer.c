@@ -2,9 +2,35 @@
 #include "service/chat_answer.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "service/shapes.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+static const struct field chat_choice_fields[] = {
+    SHAPE_COUNT("index"),
+    {"message", FIELD_OBJECT, FIELD_REQUIRED},
+    {"logprobs", FIELD_OBJECT, FIELD_REQUIRED, .nullable = true},
+    SHAPE_TEXT("finish_reason"),
+};
+static const struct shape chat_choice_shape = SHAPE("ChatCompletionChoice", chat_choice_fields);
+
+static const struct field chat_usage_fields[] = {
+    SHAPE_COUNT("prompt_tokens"),
+    SHAPE_COUNT("completion_tokens"),
+    SHAPE_COUNT("total_tokens"),
+};
+static const struct shape chat_usage_shape = SHAPE("ChatCompletionUsage", chat_usage_fields);
+
+static const struct field chat_fields[] = {
+    SHAPE_TEXT("id"),
+    SHAPE_TEXT("object"),
+    SHAPE_COUNT("created"),
+    SHAPE_TEXT("model"),
+    {"choices", FIELD_ARRAY, FIELD_REQUIRED, .shape = &chat_choice_shape},
+    {"usage", FIELD_OBJECT, FIELD_REQUIRED, .shape = &chat_usage_shape},
+};
+const struct shape chat_shape = SHAPE("ChatCompletion", chat_fields);
 
 // What made the answer: OpenAI's clients may compare it to see that a model's server has changed.
 #define FINGERPRINT "fp_temper_" TEMPER_VERSION

@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "service/fields.h"
 #include "service/reply.h"
+#include "service/shapes.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +76,8 @@ static const struct field stream_fields[] = {
     {"include_usage", FIELD_BOOLEAN, FIELD_OPTIONAL},
     {"include_obfuscation", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .neutral = "false"},
 };
+
+const struct shape chat_request_shape = SHAPE("CreateChatCompletion", chat_fields);
 
 #define CHECK(object, path, fields, reply)                                                         \
     fields_check(object, path, fields, sizeof(fields) / sizeof((fields)[0]), reply)

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "service/auth.h"
+#include "service/query.h"
 #include "service/server_internal.h"
 #include "service/service.h"
 #include "service/stream.h"
@@ -156,7 +157,8 @@ static bool read_head(struct exchange *exchange) {
     if (!request->match.route->open &&
         !auth_check(exchange->server->service, request, &exchange->reply))
         return false;
-    return prepare_body(exchange);
+    return query_check(request, request->match.route->query, &exchange->reply) &&
+           prepare_body(exchange);
 }
 
 // A stream's wake: the connection's thread calls the handler, or the reader, again.
@@ -219,6 +221,8 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
     if (reply->status == 401) add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (reply->allow[0]) add_header(response, MHD_HTTP_HEADER_ALLOW, reply->allow);
     if (reply->never_retry) add_header(response, "x-should-retry", "false");
+    for (size_t i = 0; i < reply->header_count; i++)
+        add_header(response, reply->headers[i].name, reply->headers[i].value);
     if (reply->file_name) {
         char *disposition = memory_format("attachment; filename=\"%s\"", reply->file_name);
         if (disposition) add_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
@@ -242,8 +246,13 @@ static enum MHD_Result send_reply(struct exchange *exchange, bool events) {
 static enum MHD_Result await_head(struct exchange *exchange) {
     bool events = false;
     for (;;) {
-        if (stream_take_head(exchange->stream, &exchange->reply, &events))
+        struct reply before = exchange->reply;
+        if (stream_take_head(exchange->stream, &exchange->reply, &events)) {
+            for (size_t i = 0; i < before.header_count; i++)
+                reply_header(
+                    &exchange->reply, before.headers[i].name, "%s", before.headers[i].value);
             return send_reply(exchange, events);
+        }
         if (stream_park(exchange->stream, suspend, resume, exchange)) return MHD_YES;
     }
 }

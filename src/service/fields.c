@@ -35,6 +35,9 @@ const char *fields_type_name(const json_t *value) {
     }
 }
 
+static bool check_value(
+    const struct field *field, const json_t *value, const char *param, struct reply *reply);
+
 static bool type_matches(enum field_type type, const json_t *value) {
     switch (type) {
     case FIELD_STRING:
@@ -49,6 +52,8 @@ static bool type_matches(enum field_type type, const json_t *value) {
         return json_is_array(value);
     case FIELD_OBJECT:
         return json_is_object(value);
+    case FIELD_FILE:
+        return false;
     case FIELD_ANY:
         return true;
     }
@@ -85,6 +90,29 @@ static bool check_range(
     return false;
 }
 
+// Writes "'a', 'b' and 'c'".
+static void write_values(char *text, size_t size, const char *const *values) {
+    size_t used = 0;
+    for (size_t i = 0; values[i] && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s'%s'",
+            i == 0          ? ""
+            : values[i + 1] ? ", "
+                            : " and ",
+            values[i]);
+}
+
+bool fields_check_text(
+    const struct field *field, const char *value, const char *param, struct reply *reply) {
+    char allowed[400];
+    if (!field->values) return true;
+    for (size_t i = 0; field->values[i]; i++)
+        if (strcmp(field->values[i], value) == 0) return true;
+    write_values(allowed, sizeof allowed, field->values);
+    reply_error(reply, 400, "invalid_value", param,
+        "Invalid value: '%.100s'. Supported values are: %s.", value, allowed);
+    return false;
+}
+
 static bool same_value(const json_t *left, const json_t *right) {
     if (json_is_number(left) && json_is_number(right))
         return json_number_value(left) == json_number_value(right);
@@ -99,6 +127,22 @@ static bool is_neutral(const struct field *field, const json_t *value) {
     return same;
 }
 
+// What an object or an array holds.
+static bool check_inside(
+    const struct field *field, const json_t *value, const char *param, struct reply *reply) {
+    size_t index;
+    json_t *member;
+    char name[PARAM_SIZE];
+    if (json_is_object(value) && field->shape)
+        return shape_check(value, param, field->shape, reply);
+    json_array_foreach((json_t *)value, index, member) {
+        struct field one = {"", field->shape ? FIELD_OBJECT : field->items, .shape = field->shape};
+        snprintf(name, sizeof name, "%.200s[%zu]", param, index);
+        if (!check_value(&one, member, name, reply)) return false;
+    }
+    return true;
+}
+
 static bool check_value(
     const struct field *field, const json_t *value, const char *param, struct reply *reply) {
     static const char *const expected[] = {
@@ -108,6 +152,7 @@ static bool check_value(
         [FIELD_BOOLEAN] = "a boolean",
         [FIELD_ARRAY] = "an array",
         [FIELD_OBJECT] = "an object",
+        [FIELD_FILE] = "a file",
         [FIELD_ANY] = "a value",
     };
     if (field->use == FIELD_UNSUPPORTED) {
@@ -120,7 +165,9 @@ static bool check_value(
         fields_refuse_type(reply, param, expected[field->type], value);
         return false;
     }
-    return check_range(field, value, param, reply);
+    if (json_is_string(value) && !fields_check_text(field, json_string_value(value), param, reply))
+        return false;
+    return check_range(field, value, param, reply) && check_inside(field, value, param, reply);
 }
 
 static const struct field *find(const struct field *fields, size_t count, const char *name) {
@@ -155,6 +202,11 @@ bool fields_check(const json_t *object, const char *path, const struct field *fi
         return false;
     }
     return true;
+}
+
+bool shape_check(
+    const json_t *object, const char *path, const struct shape *shape, struct reply *reply) {
+    return fields_check(object, path, shape->fields, shape->count, reply);
 }
 
 bool fields_check_metadata(const json_t *metadata, struct reply *reply) {

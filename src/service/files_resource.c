@@ -1,17 +1,47 @@
 // /v1/files: what users upload, and what jobs leave for them.
 #include "base/memory.h"
+#include "service/query.h"
 #include "service/reply.h"
 #include "service/request.h"
 #include "service/resources.h"
 #include "service/service.h"
+#include "service/shapes.h"
 #include "service/upload_form.h"
 #include "store/store.h"
 #include <string.h>
 
-enum { LIST_MAXIMUM = 10000, FILE_NAME_LENGTH = 255 };
+enum { FILE_NAME_LENGTH = 255 };
 
 // What may be uploaded. Files of other purposes (results) come from the server alone.
 static const char *const purposes[] = {"fine-tune", "batch", NULL};
+static const char *const orders[] = {"asc", "desc", NULL};
+
+static const struct field file_query_fields[] = {
+    SHAPE_PAGE_FIELDS(10000, 10000),
+    {"purpose", FIELD_STRING, .about = "Only files of this purpose."},
+    {"order", FIELD_STRING, .values = orders, .standard = "\"desc\"",
+        .about = "By the time of creation: oldest or newest first."},
+};
+const struct shape file_query_shape = SHAPE("FileQuery", file_query_fields);
+
+static const struct field file_form_fields[] = {
+    {"file", FIELD_FILE, FIELD_REQUIRED, .about = "The file, at most 100 MB."},
+    {"purpose", FIELD_STRING, FIELD_REQUIRED, .values = purposes},
+};
+const struct shape file_form_shape = SHAPE("CreateFileForm", file_form_fields);
+
+static const struct field file_fields[] = {
+    SHAPE_TEXT("id"),
+    SHAPE_TEXT("object"),
+    SHAPE_COUNT("bytes"),
+    SHAPE_COUNT("created_at"),
+    SHAPE_COUNT_OR_NULL("expires_at"),
+    SHAPE_TEXT("filename"),
+    SHAPE_TEXT("purpose"),
+    SHAPE_TEXT("status"),
+    SHAPE_TEXT_OR_NULL("status_details"),
+};
+const struct shape file_shape = SHAPE("File", file_fields);
 
 static json_t *file_object(const struct file_record *file) {
     return json_pack("{s:s, s:s, s:I, s:I, s:n, s:s, s:s, s:s, s:s?}", "id", file->id, "object",
@@ -90,18 +120,8 @@ void files_create(struct service *service, struct request *request, struct reply
     memory_free(name);
 }
 
-// Sets the order of a list; false with the reply made where it is neither of the two.
-static bool read_order(const struct request *request, bool *ascending, struct reply *reply) {
-    const char *order = request_query(request, "order");
-    *ascending = order && strcmp(order, "asc") == 0;
-    if (!order || *ascending || strcmp(order, "desc") == 0) return true;
-    reply_error(reply, 400, "invalid_value", "order",
-        "Invalid 'order': '%.40s'. Supported values are: 'asc' and 'desc'.", order);
-    return false;
-}
-
 void files_list(struct service *service, struct request *request, struct reply *reply) {
-    static const char *const others[] = {"purpose", "order", NULL};
+    const char *order = request_query(request, "order");
     struct file_query query = {
         .account = request->account,
         .purpose = request_query(request, "purpose"),
@@ -110,10 +130,8 @@ void files_list(struct service *service, struct request *request, struct reply *
     struct error error = {0};
     size_t count;
     bool more;
-    if (!request_page(
-            request, LIST_MAXIMUM, LIST_MAXIMUM, others, &query.limit, &query.after, reply) ||
-        !read_order(request, &query.ascending, reply))
-        return;
+    query.ascending = order && strcmp(order, "asc") == 0;
+    query_page(request, &query.limit, &query.after);
     if (!file_list(service->store, &query, &files, &count, &more, &error)) {
         reply_failure(reply, "listing files", &error);
         return;

@@ -1,6 +1,10 @@
 // What anyone may ask without a key: whether the server lives, and what it is.
 #include "service/reply.h"
 #include "service/resources.h"
+#include "service/shapes.h"
+
+static const struct field health_fields[] = {SHAPE_TEXT("status"), SHAPE_TEXT("version")};
+const struct shape health_shape = SHAPE("Health", health_fields);
 
 void health_get(struct service *service, struct request *request, struct reply *reply) {
     (void)service;

@@ -1,6 +1,84 @@
 // Writing jobs, events and checkpoints as JSON.
 #include "service/job_object.h"
+#include "service/shapes.h"
 #include "store/store.h"
+
+static const char *const job_statuses[] = {
+    "validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled", NULL};
+static const char *const event_levels[] = {"info", "warn", "error", NULL};
+static const char *const event_types[] = {"message", "metrics", NULL};
+
+static const struct field job_error_fields[] = {
+    SHAPE_TEXT_OR_NULL("code"),
+    SHAPE_TEXT("message"),
+    SHAPE_TEXT_OR_NULL("param"),
+};
+static const struct shape job_error_shape = SHAPE("FineTuningJobError", job_error_fields);
+
+static const struct field metrics_fields[] = {
+    {"step", FIELD_INTEGER},
+    SHAPE_NUMBER_OR_NULL("train_loss"),
+    SHAPE_NUMBER_OR_NULL("train_mean_token_accuracy"),
+    SHAPE_NUMBER_OR_NULL("valid_loss"),
+    SHAPE_NUMBER_OR_NULL("valid_mean_token_accuracy"),
+    SHAPE_NUMBER_OR_NULL("full_valid_loss"),
+    SHAPE_NUMBER_OR_NULL("full_valid_mean_token_accuracy"),
+};
+static const struct shape metrics_shape = SHAPE("FineTuningMetrics", metrics_fields);
+
+static const struct field job_fields[] = {
+    SHAPE_TEXT("id"),
+    SHAPE_TEXT("object"),
+    SHAPE_TEXT("model"),
+    SHAPE_COUNT("created_at"),
+    SHAPE_COUNT_OR_NULL("finished_at"),
+    SHAPE_COUNT_OR_NULL("estimated_finish"),
+    {"status", FIELD_STRING, FIELD_REQUIRED, .values = job_statuses},
+    SHAPE_TEXT_OR_NULL("fine_tuned_model"),
+    SHAPE_TEXT("organization_id"),
+    SHAPE_TEXT("training_file"),
+    SHAPE_TEXT_OR_NULL("validation_file"),
+    {"result_files", FIELD_ARRAY, FIELD_REQUIRED, .items = FIELD_STRING},
+    SHAPE_COUNT_OR_NULL("trained_tokens"),
+    {"error", FIELD_OBJECT, FIELD_REQUIRED, .nullable = true, .shape = &job_error_shape},
+    {"hyperparameters", FIELD_OBJECT, FIELD_REQUIRED},
+    {"method", FIELD_OBJECT, FIELD_REQUIRED},
+    {"lora", FIELD_OBJECT, .nullable = true},
+    SHAPE_COUNT("seed"),
+    {"metadata", FIELD_OBJECT, .nullable = true},
+    {"integrations", FIELD_ARRAY, .items = FIELD_OBJECT},
+    SHAPE_TEXT_OR_NULL("user_provided_suffix"),
+    {"usage_metrics", FIELD_OBJECT, .nullable = true},
+    SHAPE_FLAG("shared_with_openai"),
+    {"labels", FIELD_ARRAY, .items = FIELD_STRING},
+    {"metrics", FIELD_OBJECT},
+};
+const struct shape job_shape = SHAPE("FineTuningJob", job_fields);
+
+static const struct field event_fields[] = {
+    SHAPE_TEXT("id"),
+    SHAPE_TEXT("object"),
+    SHAPE_COUNT("created_at"),
+    {"level", FIELD_STRING, FIELD_REQUIRED, .values = event_levels},
+    SHAPE_TEXT("message"),
+    {"type", FIELD_STRING, FIELD_REQUIRED, .values = event_types},
+    {"data", FIELD_OBJECT},
+};
+const struct shape event_shape = SHAPE("FineTuningJobEvent", event_fields);
+
+static const struct field checkpoint_fields[] = {
+    SHAPE_TEXT("id"),
+    SHAPE_TEXT("object"),
+    SHAPE_COUNT("created_at"),
+    SHAPE_TEXT("fine_tuned_model_checkpoint"),
+    SHAPE_COUNT("step_number"),
+    {"metrics", FIELD_OBJECT, FIELD_REQUIRED, .shape = &metrics_shape},
+    SHAPE_TEXT("fine_tuning_job_id"),
+};
+const struct shape checkpoint_shape = SHAPE("FineTuningJobCheckpoint", checkpoint_fields);
+
+static const struct field checkpoint_query_fields[] = {SHAPE_PAGE_FIELDS(10, 100)};
+const struct shape checkpoint_query_shape = SHAPE("CheckpointQuery", checkpoint_query_fields);
 
 // JSON text of the store as a value: null where there is none.
 static json_t *stored(const char *text) {

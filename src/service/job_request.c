@@ -3,38 +3,45 @@
 #include "base/hyperparameters.h"
 #include "service/fields.h"
 #include "service/reply.h"
+#include "service/shapes.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { ID_LENGTH = 128, NAME_LENGTH = 256, SUFFIX_LENGTH = 64 };
 
-static const struct field job_fields[] = {
-    {"training_file", FIELD_STRING, FIELD_REQUIRED, 1, ID_LENGTH},
-    {"model", FIELD_STRING, FIELD_REQUIRED, 1, NAME_LENGTH},
-    {"validation_file", FIELD_STRING, FIELD_OPTIONAL, 1, ID_LENGTH},
-    {"hyperparameters", FIELD_OBJECT, FIELD_OPTIONAL},
-    {"method", FIELD_OBJECT, FIELD_OPTIONAL},
-    {"suffix", FIELD_STRING, FIELD_OPTIONAL, 1, SUFFIX_LENGTH},
-    {"nickname", FIELD_STRING, FIELD_OPTIONAL, 1, SUFFIX_LENGTH},
-    {"seed", FIELD_INTEGER, FIELD_OPTIONAL, 0, INT32_MAX},
-    {"metadata", FIELD_OBJECT, FIELD_OPTIONAL},
-    {"integrations", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
-    {"lora", FIELD_OBJECT, FIELD_OPTIONAL},
+static const struct field supervised_fields[] = {
+    {"hyperparameters", FIELD_OBJECT,
+        .about = "n_epochs, batch_size, learning_rate_multiplier: "
+                 "numbers or \"auto\"."},
 };
+static const struct shape supervised_shape = SHAPE("SupervisedMethod", supervised_fields);
 
 static const struct field method_fields[] = {
     {"type", FIELD_STRING, FIELD_REQUIRED},
-    {"supervised", FIELD_OBJECT, FIELD_OPTIONAL},
+    {"supervised", FIELD_OBJECT, .shape = &supervised_shape},
     {"dpo", FIELD_OBJECT, FIELD_UNSUPPORTED},
     {"reinforcement", FIELD_OBJECT, FIELD_UNSUPPORTED},
 };
+static const struct shape method_shape = SHAPE("FineTuningMethod", method_fields);
 
-static const struct field supervised_fields[] = {
-    {"hyperparameters", FIELD_OBJECT, FIELD_OPTIONAL},
+static const struct field job_request_fields[] = {
+    {"training_file", FIELD_STRING, FIELD_REQUIRED, 1, ID_LENGTH,
+        .about = "The id of an uploaded file with purpose \"fine-tune\"."},
+    {"model", FIELD_STRING, FIELD_REQUIRED, 1, NAME_LENGTH, .about = "What to fine-tune."},
+    {"validation_file", FIELD_STRING, FIELD_OPTIONAL, 1, ID_LENGTH,
+        .about = "The id of a file that is not trained on but measured."},
+    {"hyperparameters", FIELD_OBJECT, .about = "The older place of method.supervised's."},
+    {"method", FIELD_OBJECT, .shape = &method_shape},
+    {"suffix", FIELD_STRING, FIELD_OPTIONAL, 1, SUFFIX_LENGTH,
+        .about = "Becomes a part of the new model's name."},
+    {"nickname", FIELD_STRING, FIELD_OPTIONAL, 1, SUFFIX_LENGTH, .about = "The same as suffix."},
+    {"seed", FIELD_INTEGER, FIELD_OPTIONAL, 0, INT32_MAX,
+        .about = "The same seed, data and settings give the same model."},
+    {"metadata", FIELD_OBJECT, .about = "Up to 16 pairs of texts."},
+    {"integrations", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
+    {"lora", FIELD_OBJECT, .about = "temper's own: rank, alpha."},
 };
-
-#define CHECK(object, path, fields, reply)                                                         \
-    fields_check(object, path, fields, sizeof(fields) / sizeof((fields)[0]), reply)
+const struct shape job_request_shape = SHAPE("CreateFineTuningJob", job_request_fields);
 
 static bool no_memory(struct reply *reply) {
     reply_error(reply, 500, NULL, NULL, "The server is short of memory.");
@@ -94,7 +101,6 @@ static json_t *standard_hyperparameters(void) {
 
 static bool read_method(struct job_request *request, const json_t *method, struct reply *reply) {
     if (!method) return true;
-    if (!CHECK(method, "method", method_fields, reply)) return false;
     const char *type = json_string_value(json_object_get(method, "type"));
     if (strcmp(type, "supervised") != 0) {
         bool known = strcmp(type, "dpo") == 0 || strcmp(type, "reinforcement") == 0;
@@ -107,9 +113,8 @@ static bool read_method(struct job_request *request, const json_t *method, struc
     }
     const json_t *supervised = fields_get(method, "supervised");
     if (!supervised) return true;
-    return CHECK(supervised, "method.supervised", supervised_fields, reply) &&
-           read_group(request->hyperparameters, fields_get(supervised, "hyperparameters"), NULL,
-               "method.supervised.hyperparameters", reply);
+    return read_group(request->hyperparameters, fields_get(supervised, "hyperparameters"), NULL,
+        "method.supervised.hyperparameters", reply);
 }
 
 static bool suffix_allowed(const char *suffix) {
@@ -155,7 +160,7 @@ static void read_texts(struct job_request *request, const json_t *body) {
 bool job_request_read(struct job_request *request, const json_t *body, struct reply *reply) {
     *request = (struct job_request){.hyperparameters = standard_hyperparameters()};
     if (!request->hyperparameters) return no_memory(reply);
-    bool good = CHECK(body, NULL, job_fields, reply) &&
+    bool good = shape_check(body, NULL, &job_request_shape, reply) &&
                 fields_check_metadata(fields_get(body, "metadata"), reply) &&
                 read_group(request->hyperparameters, fields_get(body, "hyperparameters"), NULL,
                     "hyperparameters", reply) &&

@@ -3,6 +3,7 @@
 #include "jobs/supervisor.h"
 #include "service/job_object.h"
 #include "service/job_request.h"
+#include "service/query.h"
 #include "service/reply.h"
 #include "service/request.h"
 #include "service/resources.h"
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-enum { PAGE_MAXIMUM = 100, JOBS_PAGE = 20, EVENTS_PAGE = 20, CHECKPOINTS_PAGE = 10 };
 
 // Checks that the account has that file, for fine-tuning. False with the reply made.
 static bool check_file(struct service *service, const struct request *request, const char *param,
@@ -154,8 +153,7 @@ void jobs_list(struct service *service, struct request *request, struct reply *r
     struct error error = {0};
     size_t count;
     bool more;
-    if (!request_page(request, JOBS_PAGE, PAGE_MAXIMUM, NULL, &query.limit, &query.after, reply))
-        return;
+    query_page(request, &query.limit, &query.after);
     if (!job_list(service->store, &query, &jobs, &count, &more, &error)) {
         reply_failure(reply, "listing jobs", &error);
         return;
@@ -180,11 +178,10 @@ void jobs_cancel(struct service *service, struct request *request, struct reply 
 }
 
 // Reads the page and gets the job of a list that belongs to it. False with the reply made.
-static bool begin_list(struct service *service, const struct request *request, int standard,
+static bool begin_list(struct service *service, const struct request *request,
     struct page_query *query, struct job_record *job, struct reply *reply) {
     *query = (struct page_query){.account = request->account};
-    if (!request_page(request, standard, PAGE_MAXIMUM, NULL, &query->limit, &query->after, reply))
-        return false;
+    query_page(request, &query->limit, &query->after);
     if (!get_job(service, request, job, reply)) return false;
     query->job = job->id;
     return true;
@@ -197,7 +194,7 @@ void jobs_events(struct service *service, struct request *request, struct reply 
     struct error error = {0};
     size_t count;
     bool more;
-    if (!begin_list(service, request, EVENTS_PAGE, &query, &job, reply)) return;
+    if (!begin_list(service, request, &query, &job, reply)) return;
     if (event_list(service->store, &query, &events, &count, &more, &error)) {
         json_t *data = json_array();
         for (size_t i = 0; i < count; i++)
@@ -217,7 +214,7 @@ void jobs_checkpoints(struct service *service, struct request *request, struct r
     struct error error = {0};
     size_t count;
     bool more;
-    if (!begin_list(service, request, CHECKPOINTS_PAGE, &query, &job, reply)) return;
+    if (!begin_list(service, request, &query, &job, reply)) return;
     if (checkpoint_list(service->store, &query, &checkpoints, &count, &more, &error)) {
         json_t *data = json_array();
         for (size_t i = 0; i < count; i++)

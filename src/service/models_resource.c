@@ -3,7 +3,18 @@
 #include "service/request.h"
 #include "service/resources.h"
 #include "service/service.h"
+#include "service/shapes.h"
 #include "store/store.h"
+
+static const struct field model_fields[] = {
+    SHAPE_TEXT("id"),
+    SHAPE_TEXT("object"),
+    SHAPE_COUNT("created"),
+    SHAPE_TEXT("owned_by"),
+    {"tags", FIELD_ARRAY, FIELD_REQUIRED, .items = FIELD_STRING},
+    {"aliases", FIELD_ARRAY, FIELD_REQUIRED, .items = FIELD_STRING},
+};
+const struct shape model_shape = SHAPE("Model", model_fields);
 
 static json_t *model_object(const struct model_record *model) {
     json_t *tags = json_array();

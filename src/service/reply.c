@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static const char no_memory[] =
@@ -27,10 +28,33 @@ void reply_free(struct reply *reply) {
     reply_init(reply);
 }
 
-// Forgets an earlier answer: an error found late replaces what stood there.
+// Forgets an earlier answer, but not its headers: an error found late replaces what stood there.
 static void restart(struct reply *reply, int status) {
+    struct reply_header headers[REPLY_HEADERS];
+    size_t count = reply->header_count;
+    memcpy(headers, reply->headers, count * sizeof *headers);
     reply_free(reply);
+    memcpy(reply->headers, headers, count * sizeof *headers);
+    reply->header_count = count;
     reply->status = status;
+}
+
+static struct reply_header *find_header(struct reply *reply, const char *name) {
+    for (size_t i = 0; i < reply->header_count; i++)
+        if (strcasecmp(reply->headers[i].name, name) == 0) return &reply->headers[i];
+    return reply->header_count < REPLY_HEADERS ? &reply->headers[reply->header_count++] : NULL;
+}
+
+void reply_header(struct reply *reply, const char *name, const char *format, ...) {
+    va_list arguments;
+    struct reply_header *header = find_header(reply, name);
+    if (!header) return;
+    header->name = name;
+    va_start(arguments, format);
+    vsnprintf(header->value, sizeof header->value, format, arguments);
+    va_end(arguments);
+    for (char *at = header->value; *at; at++)
+        if ((unsigned char)*at < ' ') *at = ' ';
 }
 
 // jansson allocates with malloc; the reply's body is freed by memory_free, so it is copied.

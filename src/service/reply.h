@@ -12,6 +12,13 @@
 
 struct stream;
 
+enum { REPLY_HEADERS = 16, REPLY_HEADER_SIZE = 160 };
+
+struct reply_header {
+    const char *name; // static text
+    char value[REPLY_HEADER_SIZE];
+};
+
 struct reply {
     int status;               // HTTP status; 0 while nothing was answered
     const char *content_type; // static text
@@ -23,6 +30,8 @@ struct reply {
     struct stream *stream; // the answer comes from here, later; a reference is owned
     char allow[64];        // header Allow, "" if none
     bool never_retry;      // header x-should-retry: false
+    struct reply_header headers[REPLY_HEADERS]; // others; they outlast an answer that is replaced
+    size_t header_count;
 };
 
 void reply_init(struct reply *reply);
@@ -39,6 +48,10 @@ void reply_text(struct reply *reply, int status, const char *content_type, const
 // 500, "server_error" from there on, as OpenAI has it.
 void reply_error(struct reply *reply, int status, const char *code, const char *param,
     const char *format, ...) PRINTF_LIKE(5, 6);
+
+// Sets a header of the answer, whatever the answer will be: a stream's and an error's too. `name`
+// is static text; a later value of the same name replaces it. Line ends in values become spaces.
+void reply_header(struct reply *reply, const char *name, const char *format, ...) PRINTF_LIKE(3, 4);
 
 // Answers with an error that a lower layer gave: one map from its code to a status. What is our
 // fault is logged with `doing` ("storing the file") and told to the client without its details.

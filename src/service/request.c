@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "service/reply.h"
 #include "service/upload_form.h"
-#include <stdlib.h>
 #include <string.h>
 
 void request_init(struct request *request) {
@@ -74,35 +73,4 @@ json_t *request_json(const struct request *request, struct reply *reply) {
     reply_error(reply, 400, "invalid_type", NULL,
         "The JSON body of your request must be an object, but is something else.");
     return NULL;
-}
-
-static bool is_one_of(const char *name, const char *const *names) {
-    for (; names && *names; names++)
-        if (strcmp(name, *names) == 0) return true;
-    return false;
-}
-
-bool request_page(const struct request *request, int standard, int maximum,
-    const char *const *others, int *limit, const char **after, struct reply *reply) {
-    for (size_t i = 0; i < request->query_count; i++) {
-        const char *name = request->query[i].name;
-        if (strcmp(name, "limit") == 0 || strcmp(name, "after") == 0 || is_one_of(name, others))
-            continue;
-        reply_error(
-            reply, 400, "unknown_parameter", name, "Unknown query parameter: '%.100s'.", name);
-        return false;
-    }
-    *limit = standard;
-    *after = request_query(request, "after");
-    const char *text = request_query(request, "limit");
-    if (!text) return true;
-    char *end;
-    long value = strtol(text, &end, 10);
-    if (end == text || *end || value < 1 || value > maximum) {
-        reply_error(reply, 400, "integer_out_of_range", "limit",
-            "Invalid 'limit': '%.40s'. Expected an integer from 1 to %d.", text, maximum);
-        return false;
-    }
-    *limit = (int)value;
-    return true;
 }

@@ -51,9 +51,4 @@ void request_free(struct request *request);
 // The body as a JSON object (json_decref). On failure the reply says why and NULL comes back.
 json_t *request_json(const struct request *request, struct reply *reply);
 
-// Reads `limit` (1 … maximum; `standard` if absent) and `after` (NULL if absent) from the query and
-// refuses every name that is neither of the two nor in `others` (NULL-terminated, may be NULL).
-bool request_page(const struct request *request, int standard, int maximum,
-    const char *const *others, int *limit, const char **after, struct reply *reply);
-
 #endif

@@ -46,13 +46,14 @@ static bool pattern_matches(
             pattern++;
             continue;
         }
-        bool rest = pattern[1] == '*';
+        const char *close = strchr(pattern, '}');
+        bool rest = close[-1] == '*';
         const char *stop = rest ? NULL : memchr(path, '/', (size_t)(end - path));
         if (!stop) stop = end;
         if (stop == path) return false;
         pieces[holes++] = (struct piece){path, (size_t)(stop - path)};
         path = stop;
-        pattern += rest ? 3 : 2;
+        pattern = close + 1;
     }
     return path == end;
 }

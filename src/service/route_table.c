@@ -2,36 +2,63 @@
 #include "service/request.h"
 #include "service/resources.h"
 #include "service/route.h"
+#include "service/shapes.h"
 
 enum {
     FILE_MAXIMUM = 100 << 20, // bytes of a file uploaded in one piece
     SMALL_JSON = 1 << 20,
 };
 
+#define READS .scopes = SCOPE_READ
+#define READS_OR_USES .scopes = SCOPE_READ | SCOPE_INFERENCE
+#define TAKES_JSON(bytes, shape)                                                                   \
+    .body = ROUTE_BODY_JSON, .body_maximum = (bytes), .request = &(shape)
+#define TAKES_FORM(bytes, shape)                                                                   \
+    .body = ROUTE_BODY_FORM, .body_maximum = (bytes), .request = &(shape)
+
 static const struct route routes[] = {
-    {"GET", "/", home_get, .open = true},
-    {"GET", "/health", health_get, .open = true},
+    {"GET", "/", ROUTE_HANDLER(home_get), .open = true, .answer_type = "text/html",
+        .summary = "A page for people."},
+    {"GET", "/health", ROUTE_HANDLER(health_get), .open = true, .answer = &health_shape,
+        .summary = "Whether the server lives, and what it is."},
 
-    {"POST", "/v1/files", files_create, .body = ROUTE_BODY_FORM, .body_maximum = FILE_MAXIMUM},
-    {"GET", "/v1/files", files_list},
-    {"GET", "/v1/files/{}", files_retrieve},
-    {"DELETE", "/v1/files/{}", files_delete},
-    {"GET", "/v1/files/{}/content", files_content},
+    {"POST", "/v1/files", ROUTE_HANDLER(files_create), TAKES_FORM(FILE_MAXIMUM, file_form_shape),
+        .answer = &file_shape, .summary = "Upload a file of at most 100 MB in one piece."},
+    {"GET", "/v1/files", ROUTE_HANDLER(files_list), READS, .query = &file_query_shape,
+        .answer = &file_shape, .lists = true, .summary = "List the account's files."},
+    {"GET", "/v1/files/{file_id}", ROUTE_HANDLER(files_retrieve), READS, .answer = &file_shape,
+        .summary = "Retrieve a file's object."},
+    {"DELETE", "/v1/files/{file_id}", ROUTE_HANDLER(files_delete), .answer = &deleted_shape,
+        .summary = "Delete a file."},
+    {"GET", "/v1/files/{file_id}/content", ROUTE_HANDLER(files_content), READS,
+        .answer_type = "application/octet-stream", .summary = "Download what a file holds."},
 
-    {"POST", "/v1/fine_tuning/jobs", jobs_create, .body = ROUTE_BODY_JSON,
-        .body_maximum = SMALL_JSON},
-    {"GET", "/v1/fine_tuning/jobs", jobs_list},
-    {"GET", "/v1/fine_tuning/jobs/{}", jobs_retrieve},
-    {"POST", "/v1/fine_tuning/jobs/{}/cancel", jobs_cancel},
-    {"GET", "/v1/fine_tuning/jobs/{}/events", jobs_events},
-    {"GET", "/v1/fine_tuning/jobs/{}/checkpoints", jobs_checkpoints},
+    {"POST", "/v1/fine_tuning/jobs", ROUTE_HANDLER(jobs_create),
+        TAKES_JSON(SMALL_JSON, job_request_shape), .answer = &job_shape,
+        .summary = "Start a fine-tuning job."},
+    {"GET", "/v1/fine_tuning/jobs", ROUTE_HANDLER(jobs_list), READS, .query = &page_query_shape,
+        .answer = &job_shape, .lists = true, .summary = "List the account's jobs, newest first."},
+    {"GET", "/v1/fine_tuning/jobs/{job_id}", ROUTE_HANDLER(jobs_retrieve), READS,
+        .answer = &job_shape, .summary = "Retrieve a job."},
+    {"POST", "/v1/fine_tuning/jobs/{job_id}/cancel", ROUTE_HANDLER(jobs_cancel),
+        .answer = &job_shape, .summary = "Cancel a job."},
+    {"GET", "/v1/fine_tuning/jobs/{job_id}/events", ROUTE_HANDLER(jobs_events), READS,
+        .query = &page_query_shape, .answer = &event_shape, .lists = true,
+        .summary = "List a job's events, newest first."},
+    {"GET", "/v1/fine_tuning/jobs/{job_id}/checkpoints", ROUTE_HANDLER(jobs_checkpoints), READS,
+        .query = &checkpoint_query_shape, .answer = &checkpoint_shape, .lists = true,
+        .summary = "List a job's checkpoints, newest first."},
 
-    {"GET", "/v1/models", models_list},
-    {"GET", "/v1/models/{*}", models_retrieve},
-    {"DELETE", "/v1/models/{*}", models_delete},
+    {"GET", "/v1/models", ROUTE_HANDLER(models_list), READS_OR_USES, .answer = &model_shape,
+        .lists = true, .summary = "List the models that the account can use."},
+    {"GET", "/v1/models/{model*}", ROUTE_HANDLER(models_retrieve), READS_OR_USES,
+        .answer = &model_shape, .summary = "Retrieve a model."},
+    {"DELETE", "/v1/models/{model*}", ROUTE_HANDLER(models_delete), .answer = &deleted_shape,
+        .summary = "Delete a fine-tuned model."},
 
-    {"POST", "/v1/chat/completions", chat_create, .body = ROUTE_BODY_JSON,
-        .body_maximum = REQUEST_JSON_MAXIMUM},
+    {"POST", "/v1/chat/completions", ROUTE_HANDLER(chat_create), .scopes = SCOPE_INFERENCE,
+        TAKES_JSON(REQUEST_JSON_MAXIMUM, chat_request_shape), .answer = &chat_shape,
+        .streams = true, .summary = "Have a model answer a chat."},
 };
 
 const struct route *route_table(size_t *count) {

@@ -2,8 +2,10 @@
 #include "base/memory.h"
 #include "service/chat_request.h"
 #include "service/job_request.h"
+#include "service/query.h"
 #include "service/reply.h"
 #include "service/request.h"
+#include "service/shapes.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -296,16 +298,19 @@ static void test_request_json_bounds_the_depth(void **state) {
 
 static bool page(
     const char *name, const char *value, int *limit, const char **after, struct reply *reply) {
+    static const struct route route = {"GET", "/", .query = &page_query_shape};
     struct request request;
     request_init(&request);
+    request.match.route = &route;
     assert_true(request_add_query(&request, name, value));
-    bool good = request_page(&request, 20, 100, NULL, limit, after, reply);
-    if (*after) assert_string_equal(*after, "file/1");
+    bool good = query_check(&request, route.query, reply);
+    if (good) query_page(&request, limit, after);
+    if (good && *after) assert_string_equal(*after, "file/1");
     request_free(&request);
     return good;
 }
 
-static void test_request_page_reads_limit_and_after(void **state) {
+static void test_query_page_reads_limit_and_after(void **state) {
     (void)state;
     int limit;
     const char *after;
@@ -315,13 +320,60 @@ static void test_request_page_reads_limit_and_after(void **state) {
     assert_int_equal(limit, 100);
     assert_true(page("after", "file%2F1", &limit, &after, &reply));
     assert_int_equal(limit, 20);
-    static const char *const wrong[] = {"0", "101", "ten", "1x", "", "-3"};
+    static const char *const wrong[][2] = {{"0", "integer_out_of_range"},
+        {"101", "integer_out_of_range"}, {"-3", "integer_out_of_range"},
+        {"99999999999999999999", "integer_out_of_range"}, {"ten", "invalid_type"},
+        {"1x", "invalid_type"}, {"", "invalid_type"}, {" 5", "invalid_type"}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_false(page("limit", wrong[i], &limit, &after, &reply));
-        expect_error(&reply, 400, "limit", "integer_out_of_range");
+        assert_false(page("limit", wrong[i][0], &limit, &after, &reply));
+        expect_error(&reply, 400, "limit", wrong[i][1]);
     }
     assert_false(page("colour", "red", &limit, &after, &reply));
     expect_error(&reply, 400, "colour", "unknown_parameter");
+    reply_free(&reply);
+}
+
+static void test_query_refuses_a_name_that_comes_twice(void **state) {
+    (void)state;
+    struct reply reply;
+    struct request request;
+    reply_init(&reply);
+    request_init(&request);
+    assert_true(request_add_query(&request, "limit", "3"));
+    assert_true(request_add_query(&request, "limit", "4"));
+    assert_false(query_check(&request, &page_query_shape, &reply));
+    expect_error(&reply, 400, "limit", "invalid_value");
+    request_free(&request);
+    reply_free(&reply);
+}
+
+static const char *const colours[] = {"red", "green", NULL};
+static const struct field leaf_fields[] = {
+    {"colour", FIELD_STRING, FIELD_REQUIRED, .values = colours}};
+static const struct shape leaf_shape = SHAPE("Leaf", leaf_fields);
+static const struct field tree_fields[] = {
+    {"leaves", FIELD_ARRAY, .shape = &leaf_shape},
+    {"names", FIELD_ARRAY, .items = FIELD_STRING},
+};
+static const struct shape tree_shape = SHAPE("Tree", tree_fields);
+
+static void test_shape_refuses_what_lies_inside_by_its_path(void **state) {
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"{\"leaves\": [{\"colour\": \"red\"}, {\"colour\": \"blue\"}]}", "leaves[1].colour",
+            "invalid_value"},
+        {"{\"leaves\": [3]}", "leaves[0]", "invalid_type"},
+        {"{\"leaves\": [{}]}", "leaves[0].colour", "missing_required_parameter"},
+        {"{\"names\": [\"a\", 1]}", "names[1]", "invalid_type"},
+    };
+    struct reply reply;
+    reply_init(&reply);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        json_t *object = json_loads(wrong[i][0], 0, NULL);
+        assert_false(shape_check(object, NULL, &tree_shape, &reply));
+        expect_error(&reply, 400, wrong[i][1], wrong[i][2]);
+        json_decref(object);
+    }
     reply_free(&reply);
 }
 
@@ -338,7 +390,9 @@ int main(void) {
         cmocka_unit_test(test_job_request_refuses_what_is_wrong_by_its_name),
         cmocka_unit_test(test_request_json_refuses_what_is_no_object),
         cmocka_unit_test(test_request_json_bounds_the_depth),
-        cmocka_unit_test(test_request_page_reads_limit_and_after),
+        cmocka_unit_test(test_query_page_reads_limit_and_after),
+        cmocka_unit_test(test_query_refuses_a_name_that_comes_twice),
+        cmocka_unit_test(test_shape_refuses_what_lies_inside_by_its_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

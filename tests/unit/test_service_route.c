@@ -18,11 +18,11 @@ static const struct route routes[] = {
     {"GET", "/", nothing},
     {"POST", "/v1/files", nothing},
     {"GET", "/v1/files", nothing},
-    {"GET", "/v1/files/{}", nothing},
-    {"DELETE", "/v1/files/{}", nothing},
-    {"GET", "/v1/files/{}/content", nothing},
-    {"GET", "/v1/jobs/{}/part/{}", nothing},
-    {"GET", "/v1/models/{*}", nothing},
+    {"GET", "/v1/files/{id}", nothing},
+    {"DELETE", "/v1/files/{id}", nothing},
+    {"GET", "/v1/files/{id}/content", nothing},
+    {"GET", "/v1/jobs/{id}/part/{id}", nothing},
+    {"GET", "/v1/models/{model*}", nothing},
 };
 
 static enum route_outcome find(const char *method, const char *path, struct route_match *match) {
@@ -46,29 +46,29 @@ static void test_route_finds_literals_and_holes(void **state) {
     (void)state;
     expect("GET", "/", "/", NULL);
     expect("GET", "/v1/files", "/v1/files", NULL);
-    expect("GET", "/v1/files/file-1", "/v1/files/{}", "file-1");
-    expect("GET", "/v1/files/file-1/content", "/v1/files/{}/content", "file-1");
-    expect("HEAD", "/v1/files/file-1", "/v1/files/{}", "file-1");
+    expect("GET", "/v1/files/file-1", "/v1/files/{id}", "file-1");
+    expect("GET", "/v1/files/file-1/content", "/v1/files/{id}/content", "file-1");
+    expect("HEAD", "/v1/files/file-1", "/v1/files/{id}", "file-1");
 }
 
 static void test_route_accepts_a_trailing_slash(void **state) {
     (void)state;
     expect("POST", "/v1/files/", "/v1/files", NULL);
-    expect("GET", "/v1/files/x/content/", "/v1/files/{}/content", "x");
+    expect("GET", "/v1/files/x/content/", "/v1/files/{id}/content", "x");
 }
 
 static void test_route_decodes_after_routing(void **state) {
     (void)state;
-    expect("GET", "/v1/files/a%2Fcontent", "/v1/files/{}", "a/content");
-    expect("GET", "/v1/models/meta-llama%2FLlama-3", "/v1/models/{*}", "meta-llama/Llama-3");
-    expect("GET", "/v1/models/ft%3aa%3Ab", "/v1/models/{*}", "ft:a:b");
+    expect("GET", "/v1/files/a%2Fcontent", "/v1/files/{id}", "a/content");
+    expect("GET", "/v1/models/meta-llama%2FLlama-3", "/v1/models/{model*}", "meta-llama/Llama-3");
+    expect("GET", "/v1/models/ft%3aa%3Ab", "/v1/models/{model*}", "ft:a:b");
 }
 
 static void test_route_takes_raw_slashes_of_model_names(void **state) {
     (void)state;
-    expect(
-        "GET", "/v1/models/meta-llama/Llama-3.1/8B", "/v1/models/{*}", "meta-llama/Llama-3.1/8B");
-    expect("GET", "/v1/models/ft:a:b", "/v1/models/{*}", "ft:a:b");
+    expect("GET", "/v1/models/meta-llama/Llama-3.1/8B", "/v1/models/{model*}",
+        "meta-llama/Llama-3.1/8B");
+    expect("GET", "/v1/models/ft:a:b", "/v1/models/{model*}", "ft:a:b");
 }
 
 static void test_route_fills_two_holes_in_order(void **state) {

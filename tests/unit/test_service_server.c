@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "service/auth.h"
+#include "service/fields.h"
 #include "service/reply.h"
 #include "service/request.h"
 #include "service/server.h"
@@ -165,8 +166,11 @@ STREAM_HANDLER(late, write_late)
 STREAM_HANDLER(endless, write_endlessly)
 STREAM_HANDLER(silent, wait_silently)
 
+static const struct field hello_fields[] = {{"name", FIELD_STRING}};
+static const struct shape hello_shape = SHAPE("Hello", hello_fields);
+
 static const struct route routes[] = {
-    {"GET", "/hello", hello, .open = true},
+    {"GET", "/hello", hello, .open = true, .query = &hello_shape},
     {"GET", "/secret", hello},
     {"POST", "/echo", echo, .body = ROUTE_BODY_JSON, .body_maximum = 100, .open = true},
     {"POST", "/upload", upload, .body = ROUTE_BODY_FORM, .body_maximum = UPLOAD_MAXIMUM},
@@ -252,6 +256,12 @@ static void expect_in(const char *answer, const char *part) {
 }
 
 #define END "Host: x\r\nConnection: close\r\n\r\n"
+
+static void test_server_refuses_a_query_that_the_route_does_not_know(void **state) {
+    const char *answer = ask(*state, "GET /hello?name=a&colour=red HTTP/1.1\r\n" END);
+    expect_in(answer, "HTTP/1.1 400");
+    expect_in(answer, "\"param\": \"colour\"");
+}
 
 static void test_server_answers_with_the_headers_of_the_api(void **state) {
     const char *answer = ask(*state, "GET /hello/?name=a%2Fb+c HTTP/1.1\r\n" END);
@@ -396,6 +406,7 @@ static void test_server_refuses_addresses_that_it_cannot_listen_on(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_server_answers_with_the_headers_of_the_api),
+        TEST(test_server_refuses_a_query_that_the_route_does_not_know),
         TEST(test_server_refuses_unknown_paths_and_methods),
         TEST(test_server_asks_for_a_key),
         TEST(test_server_takes_json_within_its_limit),

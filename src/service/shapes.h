@@ -1,0 +1,43 @@
+// The shapes of all objects that the API takes and gives (service/fields.h says what a shape is).
+// Each is defined in its resource's file; those that several share in shapes.c.
+#ifndef SERVICE_SHAPES_H
+#define SERVICE_SHAPES_H
+
+#include "service/fields.h"
+
+// Shared.
+extern const struct shape page_query_shape; // limit and after: 20, at most 100
+extern const struct shape deleted_shape;    // {"id", "object", "deleted"}
+extern const struct shape error_shape;      // {"error": {"message", "type", "param", "code"}}
+extern const struct shape health_shape;
+
+extern const struct shape file_query_shape, file_form_shape, file_shape;
+extern const struct shape job_request_shape, job_shape;
+extern const struct shape event_shape, checkpoint_query_shape, checkpoint_shape;
+extern const struct shape model_shape;
+extern const struct shape chat_request_shape, chat_shape;
+
+// What the lists of route tables' queries begin with.
+#define SHAPE_PAGE_FIELDS(standard_limit, limit_maximum)                                           \
+    {"limit", FIELD_INTEGER, .minimum = 1, .maximum = (limit_maximum),                             \
+        .standard = #standard_limit, .about = "How many objects a page has at most."},             \
+    {                                                                                              \
+        "after", FIELD_STRING, .minimum = 1, .maximum = 256,                                       \
+                               .about = "The id of the last object of the page before."            \
+    }
+
+// Fields of answers, most of which are of few kinds.
+#define SHAPE_TEXT(name)                                                                           \
+    { name, FIELD_STRING, FIELD_REQUIRED }
+#define SHAPE_TEXT_OR_NULL(name)                                                                   \
+    { name, FIELD_STRING, FIELD_REQUIRED, .nullable = true }
+#define SHAPE_COUNT(name)                                                                          \
+    { name, FIELD_INTEGER, FIELD_REQUIRED }
+#define SHAPE_COUNT_OR_NULL(name)                                                                  \
+    { name, FIELD_INTEGER, FIELD_REQUIRED, .nullable = true }
+#define SHAPE_NUMBER_OR_NULL(name)                                                                 \
+    { name, FIELD_NUMBER, .nullable = true }
+#define SHAPE_FLAG(name)                                                                           \
+    { name, FIELD_BOOLEAN, FIELD_REQUIRED }
+
+#endif
