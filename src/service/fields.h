@@ -44,6 +44,7 @@ struct field {
     bool nullable;             // in answers: may be null
     const char *standard;      // what holds where it is absent, as JSON text; NULL if nothing does
     const char *about;         // a sentence for the documentation
+    const char *schema; // JSON Schema, where the members above cannot say it; the reader checks it
 };
 
 // A table and the name that the documentation knows it by ("FineTuningJob"). A field whose name
@@ -72,6 +73,12 @@ json_t *fields_get(const json_t *object, const char *name);
 // Whether a text is one of the field's values; else the reply names them.
 bool fields_check_text(const struct field *field, const char *value, const char *param,
     struct reply *reply) WARN_UNUSED;
+
+// As JSON Schema, what fields_check_metadata checks.
+#define FIELDS_METADATA_SCHEMA                                                                     \
+    "{\"type\": [\"object\", \"null\"], \"maxProperties\": 16, "                                   \
+    "\"propertyNames\": {\"maxLength\": 64}, "                                                     \
+    "\"additionalProperties\": {\"type\": \"string\", \"maxLength\": 512}}"
 
 // OpenAI's metadata: at most 16 pairs, keys up to 64 and values up to 512 characters.
 bool fields_check_metadata(const json_t *metadata, struct reply *reply) WARN_UNUSED;

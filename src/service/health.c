@@ -1,4 +1,5 @@
-// What anyone may ask without a key: whether the server lives, and what it is.
+// What anyone may ask without a key: whether the server lives, and what it can do.
+#include "service/openapi.h"
 #include "service/reply.h"
 #include "service/resources.h"
 #include "service/shapes.h"
@@ -31,6 +32,14 @@ static const char page[] =
     "model=\"temper/mini-instruct\")</pre>\n"
     "<p>Keys are made on the server's machine: <code>temper keys create</code>.</p>\n"
     "</body></html>\n";
+
+void openapi_get(struct service *service, struct request *request, struct reply *reply) {
+    size_t count;
+    (void)service;
+    (void)request;
+    const struct route *routes = route_table(&count);
+    reply_json(reply, 200, openapi_document(routes, count));
+}
 
 void home_get(struct service *service, struct request *request, struct reply *reply) {
     (void)service;

@@ -31,6 +31,7 @@ HANDLER(chat_create);
 
 HANDLER(health_get);
 HANDLER(home_get);
+HANDLER(openapi_get);
 
 #undef HANDLER
 

@@ -21,6 +21,8 @@ static const struct route routes[] = {
         .summary = "A page for people."},
     {"GET", "/health", ROUTE_HANDLER(health_get), .open = true, .answer = &health_shape,
         .summary = "Whether the server lives, and what it is."},
+    {"GET", "/openapi.json", ROUTE_HANDLER(openapi_get), .open = true,
+        .answer_type = "application/json", .summary = "This document."},
 
     {"POST", "/v1/files", ROUTE_HANDLER(files_create), TAKES_FORM(FILE_MAXIMUM, file_form_shape),
         .answer = &file_shape, .summary = "Upload a file of at most 100 MB in one piece."},
