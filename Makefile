@@ -5,7 +5,7 @@ BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS ?= $(shell nproc)
 PYTHON_VENV = $$(python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: all deps build demo test parity bench clean
+.PHONY: all deps build demo test parity docs bench clean
 
 all: build
 
@@ -30,6 +30,10 @@ test: build
 parity: build
 	@bash tools/install_dependencies.sh $(PYTHON_VENV) node:nodejs npm:npm
 	@python3 tests/run.py --build $(BUILD) --only parity
+
+# The API's own description, from the tables that the server checks requests by.
+docs: build
+	@$(BUILD)/temper openapi >docs/openapi.json
 
 bench: build
 	@$(BUILD)/temper bench peak

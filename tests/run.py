@@ -142,7 +142,7 @@ def suite_node(build, count):
 
 def suite_clients(build, count):
     say("clients: openai-python")
-    python = environment(build / "venv-clients", ["openai==3.54.0"])
+    python = environment(build / "venv-clients", ["openai==3.54.0", "jsonschema==4.26.0", "schemathesis==4.32.5"])
     suite_python(python, "tests/clients", build, count)
     say("clients: openai-node")
     suite_node(build, count)

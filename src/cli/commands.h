@@ -12,6 +12,7 @@ int command_files(int count, char **words);
 int command_jobs(int count, char **words);
 int command_keys(int count, char **words);
 int command_models(int count, char **words);
+int command_openapi(int count, char **words);
 int command_serve(int count, char **words);
 int command_tokenize(int count, char **words);
 int command_train(int count, char **words);

@@ -22,6 +22,7 @@ static const struct command {
     {"keys", command_keys, "make, list and revoke API keys"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},
+    {"openapi", command_openapi, "print the description of the HTTP API"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

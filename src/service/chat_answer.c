@@ -19,6 +19,8 @@ static const struct field chat_usage_fields[] = {
     SHAPE_COUNT("prompt_tokens"),
     SHAPE_COUNT("completion_tokens"),
     SHAPE_COUNT("total_tokens"),
+    {"prompt_tokens_details", FIELD_OBJECT},
+    {"completion_tokens_details", FIELD_OBJECT},
 };
 static const struct shape chat_usage_shape = SHAPE("ChatCompletionUsage", chat_usage_fields);
 
@@ -28,6 +30,7 @@ static const struct field chat_fields[] = {
     SHAPE_COUNT("created"),
     SHAPE_TEXT("model"),
     {"choices", FIELD_ARRAY, FIELD_REQUIRED, .shape = &chat_choice_shape},
+    SHAPE_TEXT("system_fingerprint"),
     {"usage", FIELD_OBJECT, FIELD_REQUIRED, .shape = &chat_usage_shape},
 };
 const struct shape chat_shape = SHAPE("ChatCompletion", chat_fields);

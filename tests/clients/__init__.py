@@ -1,0 +1,3 @@
+from support import contract
+
+contract.install()
