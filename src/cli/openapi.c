@@ -1,7 +1,7 @@
 // temper openapi: the description of the HTTP API, as a running server gives it at /openapi.json.
-#include "service/openapi.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "service/openapi_document.h"
 #include <stdio.h>
 
 static const struct cli_syntax syntax = {

@@ -1,5 +1,5 @@
 // What anyone may ask without a key: whether the server lives, and what it can do.
-#include "service/openapi.h"
+#include "service/openapi_document.h"
 #include "service/reply.h"
 #include "service/resources.h"
 #include "service/shapes.h"

@@ -1,5 +1,5 @@
 // The document: paths from the table of routes, schemas from the shapes.
-#include "service/openapi.h"
+#include "service/openapi_document.h"
 #include "service/openapi_schema.h"
 #include "service/shapes.h"
 #include <ctype.h>
