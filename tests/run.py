@@ -121,18 +121,22 @@ def suite_python(python, folder, build, count, **more):
     count.add(max(0, total - bad - skipped), bad, skipped)
 
 
-def suite_node(build, count):
+def node_client(build):
+    """A directory with openai-node, made once, and the tests that stand beside its package.json."""
     folder = ROOT / "tests" / "clients" / "node"
     copy = build / "node-client"
     copy.mkdir(exist_ok=True)
-    for name in ("package.json", "package-lock.json", "test.mjs"):
-        shutil.copy(folder / name, copy / name)
-    installed = copy / "node_modules" / "openai"
-    if not installed.exists():
+    for path in folder.iterdir():
+        shutil.copy(path, copy / path.name)
+    if not (copy / "node_modules" / "openai").exists():
         print("installing openai for node", flush=True)
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True)
+    return copy
+
+
+def suite_node(folder, build, count):
     status, output = run([sys.executable, "-m", "support.with_server", "node", "--test", "--test-reporter=tap",
-                          str(copy / "test.mjs")], cwd=ROOT / "tests",
+                          *map(str, sorted(folder.glob("*.mjs")))], cwd=ROOT / "tests",
                          env={**os.environ, "TEMPER": str(build / "temper")})
     passed = re.search(r"^# pass (\d+)", output, re.M)
     failed = re.search(r"^# fail (\d+)", output, re.M)
@@ -141,11 +145,12 @@ def suite_node(build, count):
 
 
 def suite_clients(build, count):
-    say("clients: openai-python")
+    say("clients: openai-python, and the documentation's examples")
+    node = node_client(build)
     python = environment(build / "venv-clients", ["openai==3.54.0", "jsonschema==4.26.0", "schemathesis==4.32.5"])
     suite_python(python, "tests/clients", build, count)
     say("clients: openai-node")
-    suite_node(build, count)
+    suite_node(node, build, count)
 
 
 def suite_crash(build, count):
