@@ -16,10 +16,13 @@
 
 enum {
     PREFILL_ROWS = 256,
-    MAX_RUNNING = 32,
-    MAX_WAITING = 4096,
+    MAX_RUNNING = 32,           // of each lane
+    MAX_WAITING = 4096,         // of each lane
     MAX_ANSWER_BYTES = 1 << 20, // of one piece
 };
+
+// Background requests take part in a pass only where no live one does.
+enum lane { LIVE, BACKGROUND, LANES };
 
 struct job {
     struct job *next; // of those waiting
@@ -49,11 +52,11 @@ struct engine {
     pthread_cond_t wake;
     bool closing;
     uint64_t tickets;
-    struct job *waiting; // oldest first
-    size_t waiting_count;
+    struct job *waiting[LANES]; // oldest first
+    size_t waiting_count[LANES];
 
-    struct job *running[MAX_RUNNING]; // changed by the scheduler alone, under the lock
-    size_t running_count;
+    struct job *running[LANES * MAX_RUNNING]; // changed by the scheduler alone, under the lock
+    size_t running_count, lane_count[LANES];
     size_t turn; // whose base model is next
     struct compute *compute;
     struct model_cache cache;
@@ -61,6 +64,10 @@ struct engine {
 };
 
 // ---- requests ----
+
+static enum lane lane_of(const struct job *job) {
+    return job->request.background ? BACKGROUND : LIVE;
+}
 
 static void free_job(struct job *job) {
     if (!job) return;
@@ -120,15 +127,16 @@ bool engine_submit(struct engine *engine, const struct engine_request *request, 
     struct error *error) {
     struct job *job = NULL;
     if (!make_job(&job, request, error)) return false;
+    enum lane lane = lane_of(job);
     pthread_mutex_lock(&engine->lock);
-    bool room = engine->waiting_count < MAX_WAITING && !engine->closing;
+    bool room = engine->waiting_count[lane] < MAX_WAITING && !engine->closing;
     if (room) {
-        struct job **last = &engine->waiting;
+        struct job **last = &engine->waiting[lane];
         while (*last)
             last = &(*last)->next;
         *last = job;
-        engine->waiting_count++;
-        job->ticket = *ticket = ++engine->tickets;
+        engine->waiting_count[lane]++;
+        job->ticket = *ticket = request->joins ? request->joins : ++engine->tickets;
         pthread_cond_signal(&engine->wake);
     }
     pthread_mutex_unlock(&engine->lock);
@@ -139,8 +147,9 @@ bool engine_submit(struct engine *engine, const struct engine_request *request, 
 
 void engine_cancel(struct engine *engine, uint64_t ticket) {
     pthread_mutex_lock(&engine->lock);
-    for (struct job *job = engine->waiting; job; job = job->next)
-        if (job->ticket == ticket) job->cancelled = true;
+    for (size_t lane = 0; lane < LANES; lane++)
+        for (struct job *job = engine->waiting[lane]; job; job = job->next)
+            if (job->ticket == ticket) job->cancelled = true;
     for (size_t i = 0; i < engine->running_count; i++)
         if (engine->running[i]->ticket == ticket) engine->running[i]->cancelled = true;
     pthread_cond_signal(&engine->wake);
@@ -200,19 +209,29 @@ static bool begin(struct engine *engine, struct job *job, struct error *error) {
                &job->kv, transformer_config(job->loaded->transformer), job->prompt.count, error);
 }
 
-// Takes the oldest waiting request, or NULL. Waits for one if nothing runs. *closing says that all
-// is to end.
+// Takes the oldest waiting request out of its lane, live ones first; NULL if there is no place.
+// Under the lock.
+static struct job *take_oldest(struct engine *engine) {
+    for (size_t lane = 0; lane < LANES; lane++) {
+        struct job *job = engine->waiting[lane];
+        if (job && (engine->lane_count[lane] < MAX_RUNNING || engine->closing)) {
+            engine->waiting[lane] = job->next;
+            engine->waiting_count[lane]--;
+            return job;
+        }
+        if (job) return NULL;
+    }
+    return NULL;
+}
+
+// The same, and waits for one if nothing runs. *closing says that all is to end.
 static struct job *take_waiting(struct engine *engine, bool *closing) {
     pthread_mutex_lock(&engine->lock);
-    while (!engine->waiting && !engine->running_count && !engine->closing)
+    while (!engine->waiting[LIVE] && !engine->waiting[BACKGROUND] && !engine->running_count &&
+           !engine->closing)
         pthread_cond_wait(&engine->wake, &engine->lock);
-    struct job *job = NULL;
     *closing = engine->closing;
-    if (engine->waiting && (engine->running_count < MAX_RUNNING || engine->closing)) {
-        job = engine->waiting;
-        engine->waiting = job->next;
-        engine->waiting_count--;
-    }
+    struct job *job = take_oldest(engine);
     pthread_mutex_unlock(&engine->lock);
     return job;
 }
@@ -235,6 +254,7 @@ static void start(struct engine *engine, struct job *job) {
     }
     pthread_mutex_lock(&engine->lock);
     engine->running[engine->running_count++] = job;
+    engine->lane_count[lane_of(job)]++;
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -246,6 +266,7 @@ static void end_running(struct engine *engine, struct job *job, enum engine_reas
     memmove(&engine->running[at], &engine->running[at + 1],
         (engine->running_count - at - 1) * sizeof *engine->running);
     engine->running_count--;
+    engine->lane_count[lane_of(job)]--;
     pthread_mutex_unlock(&engine->lock);
     finish(engine, job, reason);
 }
@@ -253,13 +274,15 @@ static void end_running(struct engine *engine, struct job *job, enum engine_reas
 // Takes a cancelled request out of those waiting, or NULL: it must not wait for a place to end.
 static struct job *take_cancelled(struct engine *engine) {
     pthread_mutex_lock(&engine->lock);
-    struct job **at = &engine->waiting;
-    while (*at && !(*at)->cancelled)
-        at = &(*at)->next;
-    struct job *job = *at;
-    if (job) {
+    struct job *job = NULL;
+    for (size_t lane = 0; lane < LANES && !job; lane++) {
+        struct job **at = &engine->waiting[lane];
+        while (*at && !(*at)->cancelled)
+            at = &(*at)->next;
+        job = *at;
+        if (!job) continue;
         *at = job->next;
-        engine->waiting_count--;
+        engine->waiting_count[lane]--;
     }
     pthread_mutex_unlock(&engine->lock);
     return job;
@@ -307,11 +330,15 @@ static void add_prompt(struct pass *pass, struct job *job) {
 
 static void gather(struct engine *engine, struct pass *pass) {
     bool prompt_taken = false;
+    enum lane lane = engine->lane_count[LIVE] ? LIVE : BACKGROUND;
     pass->rows = pass->span_count = pass->logit_count = 0;
-    pass->model = engine->running[engine->turn++ % engine->running_count]->loaded;
+    do
+        engine->turn = (engine->turn + 1) % engine->running_count;
+    while (lane_of(engine->running[engine->turn]) != lane);
+    pass->model = engine->running[engine->turn]->loaded;
     for (size_t i = 0; i < engine->running_count; i++) {
         struct job *job = engine->running[i];
-        if (job->loaded != pass->model) continue;
+        if (job->loaded != pass->model || lane_of(job) != lane) continue;
         if (job->next_token >= 0) {
             add_span(pass, job, &job->next_token, 1, true);
         } else if (!prompt_taken) {

@@ -49,6 +49,8 @@ struct engine_request {
     uint64_t seed;
     const char *const *stops;
     size_t stop_count;
+    bool background; // waits while any other request is there, and never delays one
+    uint64_t joins;  // the ticket of an earlier request, to be cancelled together; 0: its own
     void *context; // of the callbacks
     // A piece of the answer: whole UTF-8 characters only; what may become a stop text is held back.
     void (*piece)(void *context, const char *text, size_t length);

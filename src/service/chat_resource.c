@@ -18,7 +18,7 @@ void chat_create(struct service *service, struct request *request, struct reply 
         return;
     }
     if (model_resolve(service->store, request->account, chat.model, &model, &error)) {
-        completion_start(service->engine, &chat, model.directory, model.adapter, reply);
+        completion_start(service, &chat, model.directory, model.adapter, reply);
         model_record_free(&model);
     } else if (error.code == ERROR_NOT_FOUND) {
         reply_no_model(reply, chat.model);

@@ -2,7 +2,8 @@
 // piece.
 //
 // The engine calls from its own thread; `lock` orders those calls. The stream's lock may be taken
-// under it, the engine's never: cancelling copies the tickets first.
+// under it, the engine's never. A completion lives as long as its stream (or the run that it is),
+// and as the engine works on it: each of the two holds a reference.
 #include "service/completion.h"
 #include "base/buffer.h"
 #include "base/log.h"
@@ -11,15 +12,17 @@
 #include "service/chat_answer.h"
 #include "service/chat_request.h"
 #include "service/reply.h"
+#include "service/service.h"
 #include "service/stream.h"
+#include "store/store.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { TEXT_MAXIMUM = 64 << 20 }; // bytes of one choice's text
 
 struct choice {
     struct completion *completion;
     int index;
-    uint64_t ticket;    // the engine's, 0 before it was submitted
     struct buffer text; // where the answer is not streamed
     const char *finish_reason;
     bool begun;
@@ -27,19 +30,26 @@ struct choice {
 
 struct completion {
     pthread_mutex_t lock;
+    atomic_int references;
     struct engine *engine;
-    struct stream *stream; // borrowed: it owns this
+    uint64_t ticket;       // the engine's, of all choices; 0 before they were submitted
+    struct stream *stream; // whoever waits: a connection,
+    void (*done)(void *context, int status, json_t *answer); // or this
+    void *context;
+    struct reply outcome; // for `done`; status 0 while there is none
     struct chat_answer answer;
     bool streaming, failed;
     int count, running;
     struct choice choices[CHAT_CHOICES_MAXIMUM];
 };
 
-static void destroy(void *context) {
+static void release(void *context) {
     struct completion *completion = context;
+    if (atomic_fetch_sub(&completion->references, 1) > 1) return;
     for (int i = 0; i < completion->count; i++)
         buffer_free(&completion->choices[i].text);
     chat_answer_free(&completion->answer);
+    reply_free(&completion->outcome);
     pthread_mutex_destroy(&completion->lock);
     memory_free(completion);
 }
@@ -47,16 +57,23 @@ static void destroy(void *context) {
 // The stream's canceller: the client has gone, or the server ends.
 static void cancel(void *context) {
     struct completion *completion = context;
-    uint64_t tickets[CHAT_CHOICES_MAXIMUM];
     pthread_mutex_lock(&completion->lock);
-    for (int i = 0; i < completion->count; i++)
-        tickets[i] = completion->choices[i].ticket;
+    uint64_t ticket = completion->ticket;
     pthread_mutex_unlock(&completion->lock);
-    for (int i = 0; i < completion->count; i++)
-        if (tickets[i]) engine_cancel(completion->engine, tickets[i]);
+    if (ticket) engine_cancel(completion->engine, ticket);
 }
 
-// Sends a chunk and frees its text. Under the lock, as is all that follows up to the callbacks.
+// ---- what is sent; all under the lock ----
+
+// The whole answer, or the error in its place; takes the reply over.
+static void send_reply(struct completion *completion, struct reply *reply) {
+    if (completion->stream)
+        stream_start(completion->stream, reply, false);
+    else
+        completion->outcome = *reply;
+}
+
+// Frees the chunk's text.
 static void send_chunk(struct completion *completion, char *text) {
     if (text) stream_write_event(completion->stream, text);
     memory_free(text);
@@ -85,13 +102,14 @@ static void send_failure(struct completion *completion, const struct error *erro
         reply_error(&reply, 400, code, "messages", "%s.", error->message);
     else
         reply_failure(&reply, "generating an answer", error);
-    if (!stream_started(completion->stream))
-        stream_start(completion->stream, &reply, false);
-    else
+    if (completion->stream && stream_started(completion->stream)) {
         send_chunk(completion,
             reply_error_text(reply.status, code, NULL, "The answer broke off: the server failed."));
-    reply_free(&reply);
-    stream_end(completion->stream);
+        reply_free(&reply);
+    } else {
+        send_reply(completion, &reply);
+    }
+    if (completion->stream) stream_end(completion->stream);
 }
 
 static void send_whole(struct completion *completion) {
@@ -103,10 +121,10 @@ static void send_whole(struct completion *completion) {
                          completion->choices[i].finish_reason));
     reply_init(&reply);
     reply_json(&reply, 200, chat_answer_whole(&completion->answer, choices));
-    stream_start(completion->stream, &reply, false);
+    send_reply(completion, &reply);
 }
 
-static void finish_all(struct completion *completion) {
+static void send_end(struct completion *completion) {
     if (completion->streaming) {
         if (completion->answer.include_usage)
             send_chunk(completion, chat_answer_usage(&completion->answer));
@@ -114,8 +132,10 @@ static void finish_all(struct completion *completion) {
     } else {
         send_whole(completion);
     }
-    stream_end(completion->stream);
+    if (completion->stream) stream_end(completion->stream);
 }
+
+// ---- what the engine says ----
 
 static void take_piece(void *context, const char *text, size_t length) {
     struct choice *choice = context;
@@ -130,64 +150,76 @@ static void take_piece(void *context, const char *text, size_t length) {
     pthread_mutex_unlock(&completion->lock);
 }
 
+// The engine is done with it: tells a run's owner, and lets go.
+static void leave(struct completion *completion) {
+    struct reply *outcome = &completion->outcome;
+    struct stream *stream = completion->stream;
+    if (completion->done)
+        completion->done(completion->context, outcome->status,
+            outcome->status ? json_loads(outcome->body, 0, NULL) : NULL);
+    stream_release(stream);
+    release(completion);
+}
+
+static void end_choice(struct choice *choice, const char *finish_reason) {
+    struct completion *completion = choice->completion;
+    choice->finish_reason = finish_reason;
+    if (!completion->streaming) return;
+    begin_choice(choice);
+    send_chunk(
+        completion, chat_answer_end(&completion->answer, choice->index, choice->finish_reason));
+}
+
 static void take_result(void *context, const struct engine_result *result) {
-    static const char *const reasons[] = {
-        [ENGINE_STOP] = "stop",
-        [ENGINE_LENGTH] = "length",
-        [ENGINE_CANCELLED] = "stop",
-    };
     struct choice *choice = context;
     struct completion *completion = choice->completion;
-    struct stream *stream = completion->stream;
+    struct error ended = {0};
     pthread_mutex_lock(&completion->lock);
-    completion->running--;
+    bool last = --completion->running == 0, fails = false;
     completion->answer.prompt_tokens = result->prompt_tokens;
     completion->answer.completion_tokens += result->completion_tokens;
-    bool fails = result->reason == ENGINE_FAILED && !completion->failed;
-    if (fails) {
+    if (completion->failed) {
+        // said already
+    } else if (result->reason == ENGINE_CANCELLED) {
+        completion->failed = true;
+        (void)error_set(&ended, ERROR_IO, "the request was cancelled");
+        if (completion->stream) send_failure(completion, &ended, false);
+    } else if (result->reason == ENGINE_FAILED) {
+        fails = true;
         send_failure(completion, &result->error, result->too_long);
-    } else if (!completion->failed) {
-        choice->finish_reason = reasons[result->reason];
-        if (completion->streaming) {
-            begin_choice(choice);
-            send_chunk(completion,
-                chat_answer_end(&completion->answer, choice->index, choice->finish_reason));
-        }
-        if (completion->running == 0) finish_all(completion);
+    } else {
+        end_choice(choice, result->reason == ENGINE_LENGTH ? "length" : "stop");
+        if (last) send_end(completion);
     }
     pthread_mutex_unlock(&completion->lock);
     if (fails) cancel(completion); // the other choices
-    stream_release(stream);        // the choice's own reference; may free the completion
+    if (last) leave(completion);
 }
 
-static bool submit(struct completion *completion, struct choice *choice,
-    struct engine_request *request, struct error *error) {
-    uint64_t ticket = 0;
-    stream_retain(completion->stream);
-    request->context = choice;
-    if (!engine_submit(completion->engine, request, &ticket, error)) {
-        stream_release(completion->stream);
-        return false;
-    }
-    pthread_mutex_lock(&completion->lock);
-    choice->ticket = ticket;
-    pthread_mutex_unlock(&completion->lock);
-    return true;
-}
+// ---- beginning ----
 
 // Submits all choices. Those after a failure are never begun; those before it are cancelled.
-static void submit_all(struct completion *completion, struct engine_request *request) {
-    struct error error = {0};
+static bool submit(
+    struct completion *completion, struct engine_request *request, struct error *error) {
     for (int i = 0; i < completion->count; i++) {
+        uint64_t ticket = 0;
         if (i > 0) request->seed++;
-        if (submit(completion, &completion->choices[i], request, &error)) continue;
+        request->context = &completion->choices[i];
+        request->joins = completion->ticket;
+        bool good = engine_submit(completion->engine, request, &ticket, error);
         pthread_mutex_lock(&completion->lock);
-        completion->running -= completion->count - i;
-        if (!completion->failed) send_failure(completion, &error, false);
+        completion->ticket = good ? ticket : completion->ticket;
+        if (!good) completion->running -= completion->count - i;
+        bool last = completion->running == 0;
+        if (!good && i > 0 && !completion->failed) send_failure(completion, error, false);
         pthread_mutex_unlock(&completion->lock);
+        if (good) continue;
+        if (i == 0) return false;
         cancel(completion);
-        return;
+        if (last) leave(completion);
+        return true;
     }
+    return true;
 }
 
 static struct completion *create(
@@ -198,6 +230,8 @@ static struct completion *create(
         return NULL;
     }
     pthread_mutex_init(&completion->lock, NULL);
+    reply_init(&completion->outcome);
+    atomic_init(&completion->references, 1);
     completion->engine = engine;
     completion->streaming = request->stream;
     completion->count = completion->running = request->choices;
@@ -209,23 +243,13 @@ static struct completion *create(
     }
     if (chat_answer_init(&completion->answer, request->model, request->include_usage, error))
         return completion;
-    destroy(completion);
+    release(completion);
     return NULL;
 }
 
-void completion_start(struct engine *engine, const struct chat_request *request,
-    const char *model_directory, const char *adapter_directory, struct reply *reply) {
-    struct error error = {0};
-    struct stream *stream = NULL;
-    struct completion *completion = create(engine, request, &error);
-    if (!completion || !stream_open(&stream, &error)) {
-        if (completion) destroy(completion);
-        reply_failure(reply, "starting an answer", &error);
-        return;
-    }
-    completion->stream = stream;
-    stream_on_abandon(stream, cancel, destroy, completion);
-    struct engine_request submission = {
+static struct engine_request submission(const struct chat_request *request,
+    const char *model_directory, const char *adapter_directory, bool background) {
+    return (struct engine_request){
         .model = model_directory,
         .adapter = adapter_directory,
         .messages = request->messages,
@@ -236,9 +260,95 @@ void completion_start(struct engine *engine, const struct chat_request *request,
         .seed = request->seed,
         .stops = request->stops,
         .stop_count = request->stop_count,
+        .background = background,
         .piece = take_piece,
         .finished = take_result,
     };
-    submit_all(completion, &submission);
-    reply->stream = stream;
+}
+
+void completion_start(struct service *service, const struct chat_request *request,
+    const char *model_directory, const char *adapter_directory, struct reply *reply) {
+    struct error error = {0};
+    struct engine_request asked = submission(request, model_directory, adapter_directory, false);
+    struct completion *completion = create(service->engine, request, &error);
+    if (!completion || !stream_open(&completion->stream, &error)) {
+        if (completion) release(completion);
+        reply_failure(reply, "starting an answer", &error);
+        return;
+    }
+    struct stream *stream = completion->stream;
+    stream_on_abandon(stream, cancel, release, completion);
+    atomic_fetch_add(&completion->references, 1); // the engine's
+    stream_retain(stream);
+    if (submit(completion, &asked, &error)) {
+        reply->stream = stream;
+        return;
+    }
+    reply_failure(reply, "starting an answer", &error);
+    leave(completion);
+    stream_release(stream);
+}
+
+// Who wants to hear of a run.
+struct owner {
+    void (*done)(void *context, int status, json_t *answer);
+    void *context;
+};
+
+static bool run_chat(struct service *service, const struct chat_request *chat,
+    const struct model_record *model, bool background, struct owner owner, uint64_t *run,
+    struct error *error) {
+    struct engine_request asked = submission(chat, model->directory, model->adapter, background);
+    struct completion *completion = create(service->engine, chat, error);
+    if (!completion) return false;
+    completion->done = owner.done;
+    completion->context = owner.context;
+    atomic_fetch_add(&completion->references, 1); // the engine's
+    bool good = submit(completion, &asked, error);
+    *run = completion->ticket;
+    if (!good) release(completion);
+    release(completion);
+    return good;
+}
+
+// Checks the body and finds the model. Where the reply is made, it is the answer; false with the
+// error set where it is the server that failed.
+static bool prepare_run(struct service *service, const char *account, const json_t *body,
+    struct chat_request *chat, struct model_record *model, struct reply *reply,
+    struct error *error) {
+    if (!chat_request_read(chat, body, reply)) return true;
+    if (chat->stream)
+        reply_error(reply, 400, "invalid_value", "stream",
+            "Invalid value for 'stream': this answer is not sent to a connection; leave it out.");
+    else if (model_resolve(service->store, account, chat->model, model, error))
+        return true;
+    else if (error->code == ERROR_NOT_FOUND)
+        reply_no_model(reply, chat->model);
+    chat_request_free(chat);
+    return reply->status != 0;
+}
+
+bool completion_run(struct service *service, const char *account, const json_t *body,
+    bool background, void (*done)(void *context, int status, json_t *answer), void *context,
+    uint64_t *run, struct error *error) {
+    struct chat_request chat;
+    struct model_record model;
+    struct reply reply;
+    *run = 0;
+    reply_init(&reply);
+    if (!prepare_run(service, account, body, &chat, &model, &reply, error)) return false;
+    if (reply.status) {
+        done(context, reply.status, json_loads(reply.body, 0, NULL));
+        reply_free(&reply);
+        return true;
+    }
+    struct owner owner = {done, context};
+    bool good = run_chat(service, &chat, &model, background, owner, run, error);
+    model_record_free(&model);
+    chat_request_free(&chat);
+    return good;
+}
+
+void completion_cancel(struct service *service, uint64_t run) {
+    engine_cancel(service->engine, run);
 }
