@@ -74,7 +74,7 @@ static bool check_range(
     double amount = is_text ? (double)json_string_length(value) : json_number_value(value);
     if (amount >= field->minimum && amount <= field->maximum) return true;
     bool above = amount > field->maximum;
-    const char *kind = json_is_integer(value) ? "integer" : "decimal";
+    const char *kind = field->type == FIELD_INTEGER ? "integer" : "decimal";
     char code[64];
     if (is_text) {
         reply_error(reply, 400, above ? "string_above_max_length" : "string_below_min_length",
