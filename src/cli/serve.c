@@ -1,10 +1,13 @@
 // temper serve: opens the store, the supervisor, the engine and the server, and waits for SIGTERM.
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "generate/engine.h"
 #include "jobs/supervisor.h"
+#include "service/access_log.h"
+#include "service/metrics.h"
 #include "service/server.h"
 #include "service/service.h"
 #include "store/store.h"
@@ -17,6 +20,7 @@ enum { FINISH_SECONDS = 20 }; // for the streams that run when the server is ask
 static const char *data = "./temper-data";
 static const char *address = "127.0.0.1:8080";
 static const char *port_file, *launcher;
+static const char *access_log = "-", *log_format = "text", *metrics = "local";
 static long threads;
 
 static const struct cli_option options[] = {
@@ -25,6 +29,11 @@ static const struct cli_option options[] = {
         "where to answer; port 0 takes a free one (127.0.0.1:8080)"},
     {"--port-file", "FILE", CLI_TEXT, &port_file, "write the port there once the server answers"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores for training and for answers (all)"},
+    {"--access-log", "FILE", CLI_TEXT, &access_log,
+        "a line for each request; \"-\" for standard error, \"off\" for none (-)"},
+    {"--log-format", "text|json", CLI_TEXT, &log_format, "form of all lines of the log (text)"},
+    {"--metrics", "local|open", CLI_TEXT, &metrics,
+        "whom /metrics answers: this machine, or everyone (local)"},
     {"--launcher", "COMMAND", CLI_TEXT, &launcher,
         "put before the trainer's command, e.g. \"srun\""},
 };
@@ -65,6 +74,12 @@ static bool write_port(const struct server *server, struct error *error) {
     return file_write_atomic(port_file, text, (size_t)length, error);
 }
 
+static bool open_access_log(struct house *house, struct error *error) {
+    if (strcmp(access_log, "off") == 0) return true;
+    return access_log_open(
+        &house->service.access_log, strcmp(access_log, "-") == 0 ? NULL : access_log, error);
+}
+
 static bool open_house(struct house *house, char **key, struct error *error) {
     struct engine_options engine_options = {.threads = (int)threads};
     struct server_options server_options = {.listen = address};
@@ -78,8 +93,13 @@ static bool open_house(struct house *house, char **key, struct error *error) {
     if (!engine_open(&house->engine, &engine_options, error) ||
         !supervisor_open(&house->supervisor, &supervisor_options, error))
         return false;
-    house->service = (struct service){
-        house->store, house->supervisor, house->engine, store_directory(house->store)};
+    if (!metrics_open(&house->service.metrics, error) || !open_access_log(house, error))
+        return false;
+    house->service.store = house->store;
+    house->service.supervisor = house->supervisor;
+    house->service.engine = house->engine;
+    house->service.data = store_directory(house->store);
+    house->service.metrics_open = strcmp(metrics, "open") == 0;
     return server_open(&house->server, &server_options, &house->service, error) &&
            make_first_key(house->store, key, error);
 }
@@ -89,6 +109,8 @@ static void close_house(struct house *house) {
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);
     if (house->store) store_close(house->store);
+    access_log_close(house->service.access_log);
+    metrics_close(house->service.metrics);
 }
 
 static void greet(const struct house *house, const char *key) {
@@ -110,6 +132,18 @@ static void block_signals(sigset_t *signals) {
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
+static bool check_word(const char *option, const char *value, const char *one, const char *other,
+    struct error *error) {
+    return strcmp(value, one) == 0 || strcmp(value, other) == 0 ||
+           error_set(error, ERROR_INVALID, "%s is '%s', but can only be %s or %s", option, value,
+               one, other);
+}
+
+static bool check_words(struct error *error) {
+    return check_word("--log-format", log_format, "text", "json", error) &&
+           check_word("--metrics", metrics, "local", "open", error);
+}
+
 int command_serve(int count, char **words) {
     struct error error = {0};
     struct house house = {0};
@@ -118,6 +152,8 @@ int command_serve(int count, char **words) {
     int given, signal_number;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    if (!check_words(&error)) return cli_fail(&error);
+    if (strcmp(log_format, "json") == 0) log_set_form(LOG_JSON);
     block_signals(&signals);
     bool good = open_house(&house, &key, &error);
     if (good) greet(&house, key);

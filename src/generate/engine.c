@@ -57,7 +57,8 @@ struct engine {
 
     struct job *running[LANES * MAX_RUNNING]; // changed by the scheduler alone, under the lock
     size_t running_count, lane_count[LANES];
-    size_t turn; // whose base model is next
+    size_t turn;             // whose base model is next
+    struct engine_load done; // under the lock; its counts of requests are not used
     struct compute *compute;
     struct model_cache cache;
     struct buffer ready; // the piece at hand
@@ -163,9 +164,27 @@ static void show_ready(struct engine *engine, struct job *job) {
         job->request.piece(job->request.context, engine->ready.data, engine->ready.length);
 }
 
+static void count_tokens(struct engine *engine, const struct engine_result *result) {
+    pthread_mutex_lock(&engine->lock);
+    engine->done.prompt_tokens += (uint64_t)result->prompt_tokens;
+    engine->done.completion_tokens += (uint64_t)result->completion_tokens;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void engine_measure(struct engine *engine, struct engine_load *load) {
+    pthread_mutex_lock(&engine->lock);
+    *load = engine->done;
+    load->running = engine->lane_count[LIVE];
+    load->waiting = engine->waiting_count[LIVE];
+    load->background_running = engine->lane_count[BACKGROUND];
+    load->background_waiting = engine->waiting_count[BACKGROUND];
+    pthread_mutex_unlock(&engine->lock);
+}
+
 static void finish(struct engine *engine, struct job *job, enum engine_reason reason) {
     struct error ignored;
     job->result.reason = reason;
+    count_tokens(engine, &job->result);
     if (reason == ENGINE_STOP || reason == ENGINE_LENGTH) {
         if (text_stream_finish(&job->stream, &engine->ready, &ignored)) show_ready(engine, job);
     }

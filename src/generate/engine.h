@@ -51,7 +51,7 @@ struct engine_request {
     size_t stop_count;
     bool background; // waits while any other request is there, and never delays one
     uint64_t joins;  // the ticket of an earlier request, to be cancelled together; 0: its own
-    void *context; // of the callbacks
+    void *context;   // of the callbacks
     // A piece of the answer: whole UTF-8 characters only; what may become a stop text is held back.
     void (*piece)(void *context, const char *text, size_t length);
     void (*finished)(void *context, const struct engine_result *result);
@@ -60,6 +60,15 @@ struct engine_request {
 // Queues a request, of which a copy is taken. *ticket, never 0, names it for engine_cancel.
 bool engine_submit(struct engine *engine, const struct engine_request *request, uint64_t *ticket,
     struct error *error) WARN_UNUSED;
+
+// What the engine has to do, and has done since it was opened.
+struct engine_load {
+    size_t running, waiting; // requests that someone waits for
+    size_t background_running, background_waiting;
+    uint64_t prompt_tokens, completion_tokens; // of requests that have ended
+};
+
+void engine_measure(struct engine *engine, struct engine_load *load);
 
 // Ends a request within a token. One that has ended, or never was, is none of a fault.
 void engine_cancel(struct engine *engine, uint64_t ticket);

@@ -11,7 +11,10 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "service/access_log.h"
 #include "service/auth.h"
+#include "service/metrics.h"
+#include "service/peer.h"
 #include "service/query.h"
 #include "service/server_internal.h"
 #include "service/service.h"
@@ -36,6 +39,7 @@ struct exchange {
     struct reply reply;    // status 0 until answered
     struct stream *stream; // NULL unless the answer comes later
     uint64_t received;     // bytes of the body
+    uint64_t sent;         // bytes of the answer's body, so far where it is a stream
 };
 
 static void enlist(struct exchange *exchange) {
@@ -145,6 +149,7 @@ static bool copy_request(struct exchange *exchange, const char *url, const char 
     request->authorization = copy_header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
     request->content_type = copy_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
     request->started = progress_clock();
+    request->local = peer_is_local(exchange->connection);
     return request->method && request->path && random_secret(request->id + 4, 24, &error);
 }
 
@@ -178,6 +183,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t
     for (;;) {
         ssize_t length = stream_read(exchange->stream, bytes, size);
         if (length < 0) return MHD_CONTENT_READER_END_OF_STREAM;
+        exchange->sent += (uint64_t)length;
         if (length > 0 || stream_park(exchange->stream, suspend, resume, exchange)) return length;
     }
 }
@@ -185,6 +191,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t
 static struct MHD_Response *make_response(struct exchange *exchange, bool events) {
     struct reply *reply = &exchange->reply;
     struct MHD_Response *response;
+    if (!events) exchange->sent = reply->file >= 0 ? reply->file_size : reply->length;
     if (events)
         return MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, EVENT_BLOCK, read_stream, exchange, NULL);
@@ -300,7 +307,9 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
     reply_init(&exchange->reply);
     enlist(exchange);
     *state = exchange;
+    if (server->service->metrics) metrics_request_begins(server->service->metrics);
     if (!copy_request(exchange, url, method)) return MHD_NO;
+    log_set_request(exchange->request.id);
     if (read_head(exchange)) return MHD_YES;
     bool at_once =
         header(exchange, MHD_HTTP_HEADER_EXPECT) || announced_length(exchange) > DRAIN_MAXIMUM;
@@ -311,12 +320,55 @@ enum MHD_Result exchange_handle(void *context, struct MHD_Connection *connection
     const char *method, const char *version, const char *upload_data, size_t *upload_size,
     void **state) {
     struct exchange *exchange = *state;
-    (void)version;
-    if (!exchange) return begin(context, connection, url, method, state);
-    if (*upload_size == 0) return answer(exchange);
     size_t length = *upload_size;
-    *upload_size = 0;
-    return take_body(exchange, upload_data, length);
+    enum MHD_Result result;
+    (void)version;
+    log_set_request(exchange ? exchange->request.id : NULL);
+    if (!exchange)
+        result = begin(context, connection, url, method, state);
+    else
+        result = length ? take_body(exchange, upload_data, length) : answer(exchange);
+    if (exchange) *upload_size = 0;
+    log_set_request(NULL);
+    return result;
+}
+
+static void count_request(struct exchange *exchange, bool cut_off) {
+    const struct request *request = &exchange->request;
+    struct metrics_request counted = {
+        .route = request->match.route ? request->match.route->pattern : NULL,
+        .method = request->method,
+        .status = exchange->reply.status,
+        .received = exchange->received,
+        .sent = exchange->sent,
+        .seconds = progress_clock() - request->started,
+        .cut_off = cut_off,
+    };
+    metrics_request_ends(exchange->server->service->metrics, &counted);
+}
+
+// What asks every few seconds whether the server lives is of no interest while it does.
+static bool is_probe(const struct exchange *exchange) {
+    static const char *const paths[] = {"/healthz", "/readyz", "/metrics"};
+    const struct route *route = exchange->request.match.route;
+    for (size_t i = 0; route && i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(route->pattern, paths[i]) == 0) return exchange->reply.status == 200;
+    return false;
+}
+
+static void log_request_end(struct exchange *exchange, bool cut_off) {
+    const struct request *request = &exchange->request;
+    struct access_log_entry entry = {
+        .id = request->id,
+        .account = request->account,
+        .method = request->method ? request->method : "-",
+        .path = request->path ? request->path : "-",
+        .status = exchange->reply.status,
+        .bytes = exchange->sent,
+        .milliseconds = (progress_clock() - request->started) * 1000,
+        .cut_off = cut_off,
+    };
+    if (!is_probe(exchange)) access_log_write(exchange->server->service->access_log, &entry);
 }
 
 void exchange_completed(void *context, struct MHD_Connection *connection, void **state,
@@ -329,11 +381,9 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     delist(exchange);
     if (exchange->stream) stream_abandon(exchange->stream);
     stream_release(exchange->stream);
-    log_debug("%s %s %s: %d in %.0f ms%s", exchange->request.id,
-        exchange->request.method ? exchange->request.method : "?",
-        exchange->request.path ? exchange->request.path : "?", exchange->reply.status,
-        (progress_clock() - exchange->request.started) * 1000,
-        code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? "" : ", cut off");
+    bool cut_off = code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    if (exchange->server->service->metrics) count_request(exchange, cut_off);
+    if (exchange->server->service->access_log) log_request_end(exchange, cut_off);
     request_free(&exchange->request);
     reply_free(&exchange->reply);
     memory_free(exchange);

@@ -30,6 +30,7 @@ struct request {
     struct request_pair query[REQUEST_QUERY_MAXIMUM];
     size_t query_count;
     struct route_match match;
+    bool local;               // from this machine, and not on behalf of another
     char *account;            // id of the key's owner; NULL on open routes
     struct buffer body;       // of ROUTE_BODY_JSON
     struct upload_form *form; // of ROUTE_BODY_FORM

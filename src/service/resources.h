@@ -30,6 +30,9 @@ HANDLER(models_delete);
 HANDLER(chat_create);
 
 HANDLER(health_get);
+HANDLER(healthz_get);
+HANDLER(readyz_get);
+HANDLER(metrics_get);
 HANDLER(home_get);
 HANDLER(openapi_get);
 

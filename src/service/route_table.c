@@ -21,6 +21,12 @@ static const struct route routes[] = {
         .summary = "A page for people."},
     {"GET", "/health", ROUTE_HANDLER(health_get), .open = true, .answer = &health_shape,
         .summary = "Whether the server lives, and what it is."},
+    {"GET", "/healthz", ROUTE_HANDLER(healthz_get), .open = true, .answer = &health_shape,
+        .summary = "Whether the server lives."},
+    {"GET", "/readyz", ROUTE_HANDLER(readyz_get), .open = true, .answer = &health_shape,
+        .summary = "Whether the server can take requests: 503 while it ends, or its store fails."},
+    {"GET", "/metrics", ROUTE_HANDLER(metrics_get), .open = true, .answer_type = "text/plain",
+        .summary = "What the server counts about itself, for Prometheus."},
     {"GET", "/openapi.json", ROUTE_HANDLER(openapi_get), .open = true,
         .answer_type = "application/json", .summary = "This document."},
 

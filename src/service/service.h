@@ -3,6 +3,11 @@
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct access_log;
+struct metrics;
 struct store;
 struct supervisor;
 struct engine;
@@ -12,6 +17,10 @@ struct service {
     struct supervisor *supervisor;
     struct engine *engine;
     const char *data; // the data directory
+    struct metrics *metrics;
+    struct access_log *access_log; // NULL: none is kept
+    bool metrics_open;             // /metrics answers everyone, not only this machine
+    atomic_bool draining;          // the server is about to end
 };
 
 #endif
