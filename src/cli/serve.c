@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "generate/engine.h"
@@ -15,13 +16,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FINISH_SECONDS = 20 }; // for the streams that run when the server is asked to end
+enum {
+    CONNECTIONS_MOST = 1000000,
+    DRAIN_NANOSECONDS = 50000000
+}; // between two looks at whether all requests have ended
 
 static const char *data = "./temper-data";
 static const char *address = "127.0.0.1:8080";
 static const char *port_file, *launcher;
 static const char *access_log = "-", *log_format = "text", *metrics = "local";
-static long threads;
+static long threads, connections, drain_seconds = 20;
 
 static const struct cli_option options[] = {
     {"--data", "DIR", CLI_TEXT, &data, "where everything is kept (./temper-data)"},
@@ -32,6 +36,9 @@ static const struct cli_option options[] = {
     {"--access-log", "FILE", CLI_TEXT, &access_log,
         "a line for each request; \"-\" for standard error, \"off\" for none (-)"},
     {"--log-format", "text|json", CLI_TEXT, &log_format, "form of all lines of the log (text)"},
+    {"--connections", "N", CLI_INTEGER, &connections, "at once, at most (4096)"},
+    {"--drain-seconds", "N", CLI_INTEGER, &drain_seconds,
+        "for requests in progress to end in, once SIGTERM has come (20)"},
     {"--metrics", "local|open", CLI_TEXT, &metrics,
         "whom /metrics answers: this machine, or everyone (local)"},
     {"--launcher", "COMMAND", CLI_TEXT, &launcher,
@@ -82,7 +89,7 @@ static bool open_access_log(struct house *house, struct error *error) {
 
 static bool open_house(struct house *house, char **key, struct error *error) {
     struct engine_options engine_options = {.threads = (int)threads};
-    struct server_options server_options = {.listen = address};
+    struct server_options server_options = {.listen = address, .connections = (int)connections};
     if (!store_open(&house->store, data, error) || !store_hold(house->store, error)) return false;
     struct supervisor_options supervisor_options = {
         .store = house->store,
@@ -105,7 +112,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
 }
 
 static void close_house(struct house *house) {
-    server_close(house->server, FINISH_SECONDS);
+    server_close(house->server, 0);
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);
     if (house->store) store_close(house->store);
@@ -129,7 +136,33 @@ static void block_signals(sigset_t *signals) {
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
+// SIGHUP: a log file that was moved away is opened anew.
+static void reload(struct house *house) {
+    struct error error;
+    if (!access_log_reopen(house->service.access_log, &error)) log_error("%s", error.message);
+}
+
+static void wait_for_end(struct house *house, const sigset_t *signals) {
+    int number;
+    while (sigwait(signals, &number) == 0 && number == SIGHUP)
+        reload(house);
+}
+
+// Requests in progress may end, for a time; a second signal ends it.
+static void drain(struct house *house, const sigset_t *signals) {
+    struct timespec moment = {.tv_nsec = DRAIN_NANOSECONDS};
+    double until = progress_clock() + (double)drain_seconds;
+    server_drain(house->server);
+    printf("ending, once the requests in progress have ended, or in %ld seconds\n", drain_seconds);
+    fflush(stdout);
+    while (!server_is_idle(house->server) && progress_clock() < until) {
+        int number = sigtimedwait(signals, NULL, &moment);
+        if (number == SIGTERM || number == SIGINT) break;
+    }
 }
 
 static bool check_word(const char *option, const char *value, const char *one, const char *other,
@@ -140,6 +173,10 @@ static bool check_word(const char *option, const char *value, const char *one, c
 }
 
 static bool check_words(struct error *error) {
+    if (drain_seconds < 0 || connections < 0 || connections > CONNECTIONS_MOST)
+        return error_set(error, ERROR_INVALID,
+            "--drain-seconds is at least 0, and --connections at least 0 and at most %d",
+            CONNECTIONS_MOST);
     return check_word("--log-format", log_format, "text", "json", error) &&
            check_word("--metrics", metrics, "local", "open", error);
 }
@@ -149,7 +186,7 @@ int command_serve(int count, char **words) {
     struct house house = {0};
     sigset_t signals;
     char *key = NULL;
-    int given, signal_number;
+    int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     if (!check_words(&error)) return cli_fail(&error);
@@ -159,8 +196,8 @@ int command_serve(int count, char **words) {
     if (good) greet(&house, key);
     good = good && write_port(house.server, &error); // last: who waits for it finds all the rest
     if (good) {
-        sigwait(&signals, &signal_number);
-        printf("ending\n");
+        wait_for_end(&house, &signals);
+        drain(&house, &signals);
     }
     memory_free(key);
     close_house(&house);

@@ -227,6 +227,8 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
         add_header(response, "openai-organization", exchange->request.account);
     if (reply->status == 401) add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (reply->allow[0]) add_header(response, MHD_HTTP_HEADER_ALLOW, reply->allow);
+    if (atomic_load(&exchange->server->service->draining))
+        add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (reply->never_retry) add_header(response, "x-should-retry", "false");
     for (size_t i = 0; i < reply->header_count; i++)
         add_header(response, reply->headers[i].name, reply->headers[i].value);
@@ -271,8 +273,15 @@ static void adopt_stream(struct exchange *exchange) {
     pthread_mutex_unlock(&exchange->server->lock);
 }
 
+static void turn(struct exchange *exchange, enum connection_phase phase) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info) connection_turn(exchange->server->connections, info->socket_context, phase);
+}
+
 static enum MHD_Result answer(struct exchange *exchange) {
     struct request *request = &exchange->request;
+    turn(exchange, CONNECTION_ANSWER);
     if (exchange->stream) return await_head(exchange);
     bool good = !exchange->reply.status &&
                 (!request->form || upload_form_finish(request->form, &exchange->reply));
@@ -303,6 +312,7 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
     if (!exchange) return MHD_NO;
     exchange->server = server;
     exchange->connection = connection;
+    turn(exchange, CONNECTION_BODY);
     request_init(&exchange->request);
     reply_init(&exchange->reply);
     enlist(exchange);
@@ -378,6 +388,7 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     (void)connection;
     if (!exchange) return;
     *state = NULL;
+    turn(exchange, CONNECTION_IDLE);
     delist(exchange);
     if (exchange->stream) stream_abandon(exchange->stream);
     stream_release(exchange->stream);

@@ -3,13 +3,16 @@
 #include "service/server.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "service/server_internal.h"
+#include "service/service.h"
 #include <ctype.h>
 #include <netdb.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,10 +20,16 @@
 enum {
     THREADS_STANDARD = 4,
     THREADS_MAXIMUM = 64,
-    CONNECTIONS_MAXIMUM = 1000,
+    CONNECTIONS_STANDARD = 4096,
+    CONNECTIONS_LEAST = 16,
+    OTHER_DESCRIPTORS = 256,      // that the server has open beside its connections
     IDLE_SECONDS = 120,           // a connection that neither sends nor receives
     CONNECTION_MEMORY = 64 << 10, // headers of one request and the library's buffers
+    HEAD_SECONDS = 30,
+    BODY_SECONDS = 60,
+    BODY_BYTES = 16 << 10, // in each BODY_SECONDS
     WATCH_MILLISECONDS = 250,
+    SWEEP_ROUNDS = 4, // of the watch, between two sweeps of the connections
     BACKLOG = 511,
 };
 
@@ -36,8 +45,9 @@ static void wait_milliseconds(struct server *server, int milliseconds) {
 static void *watch(void *context) {
     struct server *server = context;
     pthread_mutex_lock(&server->lock);
-    while (!server->closing) {
+    for (unsigned round = 0; !server->closing; round++) {
         exchange_cancel_all(server, true);
+        if (round % SWEEP_ROUNDS == 0) connections_sweep(server->connections, progress_clock());
         wait_milliseconds(server, WATCH_MILLISECONDS);
     }
     pthread_mutex_unlock(&server->lock);
@@ -121,18 +131,64 @@ static void log_library(void *context, const char *format, va_list arguments) {
     log_debug("http: %s", text);
 }
 
-static bool start_daemon(struct server *server, int listener, int threads, struct error *error) {
-    threads = threads > 0 ? threads : THREADS_STANDARD;
+static void note_connection(void *context, struct MHD_Connection *connection, void **state,
+    enum MHD_ConnectionNotificationCode code) {
+    struct server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        connection_remove(server->connections, *state);
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *state = info ? connection_add(server->connections, info->connect_fd) : NULL;
+}
+
+// Every connection is a descriptor. As many are allowed as are wanted, or as the system lets us.
+static int allow_connections(int wanted) {
+    struct rlimit limit;
+    if (wanted <= 0) wanted = CONNECTIONS_STANDARD;
+    if (wanted < CONNECTIONS_LEAST) wanted = CONNECTIONS_LEAST;
+    rlim_t descriptors = (rlim_t)wanted + OTHER_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= descriptors) return wanted;
+    limit.rlim_cur = descriptors < limit.rlim_max ? descriptors : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= descriptors) return wanted;
+    int allowed = limit.rlim_cur > CONNECTIONS_LEAST + OTHER_DESCRIPTORS
+                      ? (int)limit.rlim_cur - OTHER_DESCRIPTORS
+                      : CONNECTIONS_LEAST;
+    log_warning("the system allows this process %llu open files: %d connections at once, in place "
+                "of %d; raise it with ulimit -n",
+        (unsigned long long)limit.rlim_max, allowed, wanted);
+    return allowed;
+}
+
+static bool watch_connections(struct server *server, int maximum, struct error *error) {
+    struct connections_options options = {
+        .maximum = (size_t)maximum,
+        .head_seconds = HEAD_SECONDS,
+        .body_seconds = BODY_SECONDS,
+        .body_bytes = BODY_BYTES,
+        .metrics = server->service->metrics,
+    };
+    return connections_open(&server->connections, &options, error);
+}
+
+static bool start_daemon(struct server *server, int listener, const struct server_options *options,
+    struct error *error) {
+    int threads = options->threads > 0 ? options->threads : THREADS_STANDARD;
     if (threads > THREADS_MAXIMUM) threads = THREADS_MAXIMUM;
+    int connections = allow_connections(options->connections);
+    if (!watch_connections(server, connections, error)) return false;
     server->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        exchange_handle, server,                                 //
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,           // must come first to see all
-        MHD_OPTION_LISTEN_SOCKET, listener,                      //
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)threads,      //
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, server, //
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,        //
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAXIMUM,
+        exchange_handle, server,                                   //
+        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,             // must come first to see all
+        MHD_OPTION_LISTEN_SOCKET, listener,                        //
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)threads,        //
+        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, server,   //
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,          //
+        MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,     //
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)connections,    //
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_SECONDS, //
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
     if (server->daemon) return true;
@@ -154,13 +210,15 @@ bool server_open(struct server **result, const struct server_options *options,
     struct server *server = memory_alloc_zeroed(1, sizeof *server);
     if (!server) return memory_error(error, "the server");
     server->service = service;
+    server->listener = MHD_INVALID_SOCKET;
+    atomic_store(&service->draining, false);
     init_lock(server);
     if (!listen_on(server, options->listen, &listener, error)) {
         if (listener >= 0) close(listener);
         server_close(server, 0);
         return false;
     }
-    if (!start_daemon(server, listener, options->threads, error)) {
+    if (!start_daemon(server, listener, options, error)) {
         close(listener);
         server_close(server, 0);
         return false;
@@ -197,23 +255,39 @@ static void stop_watcher(struct server *server) {
     if (server->watching) pthread_join(server->watcher, NULL);
 }
 
+// Whoever has connected and was not taken yet hears at once that nobody will.
+void server_drain(struct server *server) {
+    if (server->listener != MHD_INVALID_SOCKET) return;
+    atomic_store(&server->service->draining, true);
+    server->listener = MHD_quiesce_daemon(server->daemon);
+    if (server->listener != MHD_INVALID_SOCKET) shutdown(server->listener, SHUT_RDWR);
+}
+
+bool server_is_idle(struct server *server) {
+    pthread_mutex_lock(&server->lock);
+    bool idle = !server->exchanges;
+    pthread_mutex_unlock(&server->lock);
+    return idle;
+}
+
 static void stop_daemon(struct server *server, int seconds) {
-    MHD_socket listener = MHD_quiesce_daemon(server->daemon);
+    server_drain(server);
     if (!wait_idle(server, seconds)) {
-        log_warning("requests are still running after %d seconds; cancelling them", seconds);
+        log_warning("the requests that are still running are cancelled");
         pthread_mutex_lock(&server->lock);
         exchange_cancel_all(server, false);
         pthread_mutex_unlock(&server->lock);
         wait_idle(server, 10);
     }
     MHD_stop_daemon(server->daemon);
-    if (listener != MHD_INVALID_SOCKET) close(listener);
+    if (server->listener != MHD_INVALID_SOCKET) close(server->listener);
 }
 
 void server_close(struct server *server, int seconds) {
     if (!server) return;
     if (server->daemon) stop_daemon(server, seconds);
     stop_watcher(server);
+    connections_close(server->connections);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     memory_free(server);

@@ -15,6 +15,7 @@ struct service;
 struct server_options {
     const char *listen; // "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one
     int threads;        // 0 for a sensible number
+    int connections;    // at once, at most; 0 for a sensible number
 };
 
 // Listens and answers from the return on. `service` is borrowed until server_close.
@@ -24,8 +25,15 @@ bool server_open(struct server **server, const struct server_options *options,
 // "127.0.0.1:43210": where it listens. Owned by the server.
 const char *server_address(const struct server *server);
 
-// Takes no more connections, lets running requests finish for `seconds` at most, cancels the rest,
-// and frees everything.
+// Takes no more connections from here on; those that are open are told so by /readyz and by
+// "Connection: close".
+void server_drain(struct server *server);
+
+// Whether no request is in progress.
+bool server_is_idle(struct server *server);
+
+// Drains, lets running requests finish for `seconds` at most, cancels the rest, and frees
+// everything.
 void server_close(struct server *server, int seconds);
 
 #endif

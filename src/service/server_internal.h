@@ -2,6 +2,7 @@
 #ifndef SERVICE_SERVER_INTERNAL_H
 #define SERVICE_SERVER_INTERNAL_H
 
+#include "service/connections.h"
 #include "service/reply.h"
 #include "service/request.h"
 #include "service/server.h"
@@ -13,6 +14,8 @@ struct exchange;
 struct server {
     struct service *service;
     struct MHD_Daemon *daemon;
+    MHD_socket listener; // once it drains: what is to be closed at the end
+    struct connections *connections;
     char address[128];
     pthread_mutex_t lock;       // guards the two below
     pthread_cond_t changed;     // an exchange has ended, or `closing` was set
