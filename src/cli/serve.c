@@ -6,8 +6,10 @@
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "generate/engine.h"
+#include "jobs/batch_runner.h"
 #include "jobs/supervisor.h"
 #include "service/access_log.h"
+#include "service/completion.h"
 #include "service/metrics.h"
 #include "service/server.h"
 #include "service/service.h"
@@ -61,6 +63,7 @@ struct house {
     struct store *store;
     struct engine *engine;
     struct supervisor *supervisor;
+    struct batch_runner *batches;
     struct service service;
     struct server *server;
 };
@@ -87,6 +90,29 @@ static bool open_access_log(struct house *house, struct error *error) {
         &house->service.access_log, strcmp(access_log, "-") == 0 ? NULL : access_log, error);
 }
 
+// What jobs/batch_runner.h asks for: one request in the background.
+static bool run_request(void *context, const char *account, const json_t *body,
+    void (*done)(void *done_context, int status, json_t *answer), void *done_context, uint64_t *run,
+    struct error *error) {
+    return completion_run(context, account, body, true, done, done_context, run, error);
+}
+
+static void cancel_request(void *context, uint64_t run) {
+    completion_cancel(context, run);
+}
+
+static bool open_batches(struct house *house, struct error *error) {
+    struct batch_runner_options batch_options = {
+        .store = house->store,
+        .context = &house->service,
+        .run = run_request,
+        .cancel = cancel_request,
+    };
+    if (!batch_runner_open(&house->batches, &batch_options, error)) return false;
+    house->service.batches = house->batches;
+    return true;
+}
+
 static bool open_house(struct house *house, char **key, struct error *error) {
     struct engine_options engine_options = {.threads = (int)threads};
     struct server_options server_options = {.listen = address, .connections = (int)connections};
@@ -107,12 +133,14 @@ static bool open_house(struct house *house, char **key, struct error *error) {
     house->service.engine = house->engine;
     house->service.data = store_directory(house->store);
     house->service.metrics_open = strcmp(metrics, "open") == 0;
-    return server_open(&house->server, &server_options, &house->service, error) &&
+    return open_batches(house, error) &&
+           server_open(&house->server, &server_options, &house->service, error) &&
            make_first_key(house->store, key, error);
 }
 
 static void close_house(struct house *house) {
     server_close(house->server, 0);
+    batch_runner_close(house->batches);
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);
     if (house->store) store_close(house->store);

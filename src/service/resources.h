@@ -23,6 +23,11 @@ HANDLER(jobs_cancel);
 HANDLER(jobs_events);
 HANDLER(jobs_checkpoints);
 
+HANDLER(batches_create);
+HANDLER(batches_list);
+HANDLER(batches_retrieve);
+HANDLER(batches_cancel);
+
 HANDLER(models_list);
 HANDLER(models_retrieve);
 HANDLER(models_delete);

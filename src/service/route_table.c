@@ -57,6 +57,17 @@ static const struct route routes[] = {
         .query = &checkpoint_query_shape, .answer = &checkpoint_shape, .lists = true,
         .summary = "List a job's checkpoints, newest first."},
 
+    {"POST", "/v1/batches", ROUTE_HANDLER(batches_create), .scopes = SCOPE_INFERENCE,
+        TAKES_JSON(SMALL_JSON, batch_request_shape), .answer = &batch_shape,
+        .summary = "Have the requests of a file answered when there is time."},
+    {"GET", "/v1/batches", ROUTE_HANDLER(batches_list), READS_OR_USES, .query = &page_query_shape,
+        .answer = &batch_shape, .lists = true,
+        .summary = "List the account's batches, newest first."},
+    {"GET", "/v1/batches/{batch_id}", ROUTE_HANDLER(batches_retrieve), READS_OR_USES,
+        .answer = &batch_shape, .summary = "Retrieve a batch."},
+    {"POST", "/v1/batches/{batch_id}/cancel", ROUTE_HANDLER(batches_cancel), .answer = &batch_shape,
+        .summary = "Cancel a batch; what is answered already is kept."},
+
     {"GET", "/v1/models", ROUTE_HANDLER(models_list), READS_OR_USES, .answer = &model_shape,
         .lists = true, .summary = "List the models that the account can use."},
     {"GET", "/v1/models/{model*}", ROUTE_HANDLER(models_retrieve), READS_OR_USES,

@@ -10,11 +10,13 @@ struct access_log;
 struct metrics;
 struct store;
 struct supervisor;
+struct batch_runner;
 struct engine;
 
 struct service {
     struct store *store;
     struct supervisor *supervisor;
+    struct batch_runner *batches;
     struct engine *engine;
     const char *data; // the data directory
     struct metrics *metrics;

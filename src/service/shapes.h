@@ -15,6 +15,7 @@ extern const struct shape file_query_shape, file_form_shape, file_shape;
 extern const struct shape job_request_shape, job_shape;
 extern const struct shape event_shape, checkpoint_query_shape, checkpoint_shape;
 extern const struct shape model_shape;
+extern const struct shape batch_request_shape, batch_shape;
 extern const struct shape chat_request_shape, chat_shape;
 
 // What the lists of route tables' queries begin with.

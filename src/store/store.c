@@ -147,7 +147,8 @@ const char *store_directory(const struct store *store) {
 // ---- opening ----
 
 static bool make_directories(struct store *store, const char *data, struct error *error) {
-    static const char *const names[] = {"files", "uploads", "jobs", "adapters", "models"};
+    static const char *const names[] = {
+        "files", "uploads", "jobs", "adapters", "models", "batches"};
     char path[FILE_PATH_SIZE];
     if (!file_make_directories(data, error)) return false;
     if (!realpath(data, store->directory))

@@ -34,6 +34,23 @@ static const char *const migrations[] = {
     " account TEXT NOT NULL, base TEXT NOT NULL, adapter TEXT NOT NULL, checkpoint INTEGER NOT "
     "NULL,"
     " created INTEGER NOT NULL, UNIQUE (account, id));",
+    // batches, and those of their requests that are not answered
+    "CREATE TABLE batches (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " account TEXT NOT NULL, endpoint TEXT NOT NULL, input_file TEXT NOT NULL,"
+    " completion_window TEXT NOT NULL, status TEXT NOT NULL, output_file TEXT, error_file TEXT,"
+    " metadata TEXT, errors TEXT, model TEXT, callback_url TEXT, created_at INTEGER NOT NULL,"
+    " in_progress_at INTEGER NOT NULL DEFAULT 0, expires_at INTEGER NOT NULL,"
+    " finalizing_at INTEGER NOT NULL DEFAULT 0, completed_at INTEGER NOT NULL DEFAULT 0,"
+    " failed_at INTEGER NOT NULL DEFAULT 0, expired_at INTEGER NOT NULL DEFAULT 0,"
+    " cancelling_at INTEGER NOT NULL DEFAULT 0, cancelled_at INTEGER NOT NULL DEFAULT 0,"
+    " total INTEGER NOT NULL DEFAULT 0, completed INTEGER NOT NULL DEFAULT 0,"
+    " failed INTEGER NOT NULL DEFAULT 0, output_bytes INTEGER NOT NULL DEFAULT 0,"
+    " error_bytes INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0,"
+    " answer_tokens INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX batches_of_account ON batches (account, seq);"
+    "CREATE TABLE batch_lines (batch TEXT NOT NULL REFERENCES batches (id), line INTEGER NOT NULL,"
+    " offset INTEGER NOT NULL, length INTEGER NOT NULL, custom_id TEXT NOT NULL,"
+    " PRIMARY KEY (batch, line), UNIQUE (batch, custom_id)) WITHOUT ROWID;",
 };
 
 const char *const *store_migrations(size_t *count) {
