@@ -61,13 +61,14 @@ static bool add_line(
 // Lines that say something; blank ones are passed over, but counted.
 static bool find_lines(struct loading *l, struct error *error) {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
+    if (!l->map.size) return true;
     const char *at = (const char *)l->map.data, *end = at + l->map.size;
     if (l->map.size >= 3 && !memcmp(at, byte_order_mark, 3)) at += 3;
     for (uint32_t number = 1; at < end; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         size_t length = (size_t)((newline ? newline : end) - at);
         if (!is_blank(at, length) && !add_line(l, at, length, number, error)) return false;
-        at += length + 1;
+        at = newline ? newline + 1 : end;
     }
     return true;
 }
