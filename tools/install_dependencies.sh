@@ -2,7 +2,7 @@
 # Installs the packages that a build of temper needs and that are missing, and says which. Debian 12 and its relatives.
 # Arguments: more packages; COMMAND:PACKAGE is wanted only where there is no such command.
 set -eu
-packages="gcc make cmake pkg-config libc6-dev libmicrohttpd-dev libjansson-dev libsqlite3-dev
+packages="gcc make cmake pkg-config libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev
 libcurl4-openssl-dev libssl-dev libpcre2-dev libcmocka-dev python3"
 missing=""
 for package in $packages "$@"; do

@@ -25,7 +25,7 @@ enum {
 
 static const char *data = "./temper-data";
 static const char *address = "127.0.0.1:8080";
-static const char *port_file, *launcher;
+static const char *port_file, *launcher, *certificate, *private_key;
 static const char *access_log = "-", *log_format = "text", *metrics = "local";
 static long threads, connections, drain_seconds = 20;
 
@@ -33,6 +33,9 @@ static const struct cli_option options[] = {
     {"--data", "DIR", CLI_TEXT, &data, "where everything is kept (./temper-data)"},
     {"--listen", "HOST:PORT", CLI_TEXT, &address,
         "where to answer; port 0 takes a free one (127.0.0.1:8080)"},
+    {"--tls-certificate", "FILE", CLI_TEXT, &certificate,
+        "PEM, its issuers behind it: answer by HTTPS; SIGHUP reads it anew"},
+    {"--tls-key", "FILE", CLI_TEXT, &private_key, "the certificate's key, PEM"},
     {"--port-file", "FILE", CLI_TEXT, &port_file, "write the port there once the server answers"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores for training and for answers (all)"},
     {"--access-log", "FILE", CLI_TEXT, &access_log,
@@ -115,7 +118,12 @@ static bool open_batches(struct house *house, struct error *error) {
 
 static bool open_house(struct house *house, char **key, struct error *error) {
     struct engine_options engine_options = {.threads = (int)threads};
-    struct server_options server_options = {.listen = address, .connections = (int)connections};
+    struct server_options server_options = {
+        .listen = address,
+        .connections = (int)connections,
+        .certificate = certificate,
+        .key = private_key,
+    };
     if (!store_open(&house->store, data, error) || !store_hold(house->store, error)) return false;
     struct supervisor_options supervisor_options = {
         .store = house->store,
@@ -149,13 +157,13 @@ static void close_house(struct house *house) {
 }
 
 static void greet(const struct house *house, const char *key) {
-    const char *where = server_address(house->server);
-    printf("temper " TEMPER_VERSION " answers at http://%s/v1 (data in %s)\n", where, data);
+    const char *where = server_address(house->server), *scheme = certificate ? "https" : "http";
+    printf("temper " TEMPER_VERSION " answers at %s://%s/v1 (data in %s)\n", scheme, where, data);
     if (key)
         printf("\nThis is the first API key. It is shown only once:\n\n    %s\n\n"
-               "    export TEMPER_BASE_URL=http://%s/v1 TEMPER_API_KEY=%s\n"
+               "    export TEMPER_BASE_URL=%s://%s/v1 TEMPER_API_KEY=%s\n"
                "    temper jobs create examples/json-generation.jsonl --watch\n\n",
-            key, where, key);
+            key, scheme, where, key);
     fflush(stdout);
 }
 
@@ -168,10 +176,11 @@ static void block_signals(sigset_t *signals) {
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
-// SIGHUP: a log file that was moved away is opened anew.
+// SIGHUP: a log file that was moved away is opened anew, a certificate that was renewed read.
 static void reload(struct house *house) {
     struct error error;
     if (!access_log_reopen(house->service.access_log, &error)) log_error("%s", error.message);
+    if (!server_reload(house->server, &error)) log_error("%s", error.message);
 }
 
 static void wait_for_end(struct house *house, const sigset_t *signals) {

@@ -2,17 +2,21 @@
 // over, or by hand from a file to an adapter.
 #include "base/file.h"
 #include "base/hyperparameters.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
 #include "cli/model_choice.h"
 #include "model/chat_example.h"
 #include "train/train_job.h"
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { JOB_NICENESS = 5 };
 
 static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *chat_template,
                   *data = "./temper-data";
@@ -174,12 +178,19 @@ static int by_hand(const char *file, struct error *error) {
     return finish(train_job_run(output, &job_options, error), output, true, error);
 }
 
+// A server's trainer takes what the server leaves: an answer that someone waits for comes first.
+static void give_way(void) {
+    errno = 0;
+    if (nice(JOB_NICENESS) == -1 && errno != 0) log_debug("the priority could not be lowered");
+}
+
 int command_train(int count, char **words) {
     struct error error = {0};
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     if (!file_is_directory(words[0])) return by_hand(words[0], &error);
+    give_way();
     struct train_job_options job_options = {validate_only, quiet};
     return finish(train_job_run(words[0], &job_options, &error), words[0], false, &error);
 }

@@ -143,10 +143,10 @@ static void look_at_body(
 }
 
 void connections_sweep(struct connections *connections, double now) {
-    size_t room = connections->options.maximum - connections->options.maximum / 10;
+    size_t maximum = connections->options.maximum;
     pthread_mutex_lock(&connections->lock);
     size_t staying = connections->count - connections->leaving;
-    size_t surplus = staying > room ? staying - room : 0;
+    size_t surplus = staying > maximum / 10 * 9 ? staying - maximum / 4 * 3 : 0;
     for (struct connection *at = connections->first; at; at = at->next) {
         if (at->sent_away) continue;
         if (at->phase == CONNECTION_BODY) {

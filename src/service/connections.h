@@ -3,7 +3,8 @@
 //
 //   - one that began to send a request's headers and does not finish them in time;
 //   - one whose body comes too slowly (a window of time with too few bytes);
-//   - of the idle ones, those idle for the longest, once nine tenths of the places are taken.
+//   - of the idle ones, those idle for the longest, once nine tenths of the places are taken: until
+//     a quarter is free.
 //
 // Connections without any traffic are the HTTP library's to end (its timeout). A connection is sent
 // away by shutting its socket down: the HTTP library then finds it ended, and cleans up.

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "service/access_log.h"
 #include "service/auth.h"
+#include "service/framing.h"
 #include "service/metrics.h"
 #include "service/peer.h"
 #include "service/query.h"
@@ -320,6 +321,7 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
     if (server->service->metrics) metrics_request_begins(server->service->metrics);
     if (!copy_request(exchange, url, method)) return MHD_NO;
     log_set_request(exchange->request.id);
+    if (!framing_check(connection, &exchange->reply)) return send_reply(exchange, false);
     if (read_head(exchange)) return MHD_YES;
     bool at_once =
         header(exchange, MHD_HTTP_HEADER_EXPECT) || announced_length(exchange) > DRAIN_MAXIMUM;

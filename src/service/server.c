@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "service/server_internal.h"
 #include "service/service.h"
+#include "service/tls.h"
 #include <ctype.h>
 #include <netdb.h>
 #include <stdint.h>
@@ -29,7 +30,6 @@ enum {
     BODY_SECONDS = 60,
     BODY_BYTES = 16 << 10, // in each BODY_SECONDS
     WATCH_MILLISECONDS = 250,
-    SWEEP_ROUNDS = 4, // of the watch, between two sweeps of the connections
     BACKLOG = 511,
 };
 
@@ -45,9 +45,9 @@ static void wait_milliseconds(struct server *server, int milliseconds) {
 static void *watch(void *context) {
     struct server *server = context;
     pthread_mutex_lock(&server->lock);
-    for (unsigned round = 0; !server->closing; round++) {
+    while (!server->closing) {
         exchange_cancel_all(server, true);
-        if (round % SWEEP_ROUNDS == 0) connections_sweep(server->connections, progress_clock());
+        connections_sweep(server->connections, progress_clock());
         wait_milliseconds(server, WATCH_MILLISECONDS);
     }
     pthread_mutex_unlock(&server->lock);
@@ -178,19 +178,28 @@ static bool start_daemon(struct server *server, int listener, const struct serve
     int threads = options->threads > 0 ? options->threads : THREADS_STANDARD;
     if (threads > THREADS_MAXIMUM) threads = THREADS_MAXIMUM;
     int connections = allow_connections(options->connections);
+    unsigned int flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3";
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_callback()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (!server->tls) secure[0].option = MHD_OPTION_END;
     if (!watch_connections(server, connections, error)) return false;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        exchange_handle, server,                                   //
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,             // must come first to see all
-        MHD_OPTION_LISTEN_SOCKET, listener,                        //
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)threads,        //
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, server,   //
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,          //
-        MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,     //
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned int)connections,    //
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_SECONDS, //
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(flags | (server->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, exchange_handle,
+            server, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,     // must come first to see all
+            MHD_OPTION_ARRAY, secure,                                  //
+            MHD_OPTION_LISTEN_SOCKET, listener,                        //
+            MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)threads,        //
+            MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, server,   //
+            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,          //
+            MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,     //
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned int)connections,    //
+            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_SECONDS, //
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
     if (server->daemon) return true;
     return error_set(error, ERROR_IO, "the HTTP library did not start on %s", server->address);
 }
@@ -204,6 +213,20 @@ static void init_lock(struct server *server) {
     pthread_condattr_destroy(&attributes);
 }
 
+static bool open_tls(
+    struct server *server, const struct server_options *options, struct error *error) {
+    if (!options->certificate && !options->key) return true;
+    if (!options->certificate || !options->key)
+        return error_set(error, ERROR_INVALID,
+            "TLS takes two files: the certificate and its key; only the %s was given",
+            options->certificate ? "certificate" : "key");
+    return tls_open(&server->tls, options->certificate, options->key, error);
+}
+
+bool server_reload(struct server *server, struct error *error) {
+    return !server->tls || tls_reload(server->tls, error);
+}
+
 bool server_open(struct server **result, const struct server_options *options,
     struct service *service, struct error *error) {
     int listener = -1;
@@ -213,7 +236,8 @@ bool server_open(struct server **result, const struct server_options *options,
     server->listener = MHD_INVALID_SOCKET;
     atomic_store(&service->draining, false);
     init_lock(server);
-    if (!listen_on(server, options->listen, &listener, error)) {
+    if (!open_tls(server, options, error) ||
+        !listen_on(server, options->listen, &listener, error)) {
         if (listener >= 0) close(listener);
         server_close(server, 0);
         return false;
@@ -288,6 +312,7 @@ void server_close(struct server *server, int seconds) {
     if (server->daemon) stop_daemon(server, seconds);
     stop_watcher(server);
     connections_close(server->connections);
+    tls_close(server->tls);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     memory_free(server);

@@ -13,9 +13,10 @@ struct server;
 struct service;
 
 struct server_options {
-    const char *listen; // "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one
-    int threads;        // 0 for a sensible number
-    int connections;    // at once, at most; 0 for a sensible number
+    const char *listen;            // "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one
+    int threads;                   // 0 for a sensible number
+    const char *certificate, *key; // PEM files, for TLS; NULL for plain HTTP
+    int connections;               // at once, at most; 0 for a sensible number
 };
 
 // Listens and answers from the return on. `service` is borrowed until server_close.
@@ -24,6 +25,10 @@ bool server_open(struct server **server, const struct server_options *options,
 
 // "127.0.0.1:43210": where it listens. Owned by the server.
 const char *server_address(const struct server *server);
+
+// Reads the certificate and its key anew, for the connections that come from then on. Where that
+// fails those that were read stay in use.
+bool server_reload(struct server *server, struct error *error) WARN_UNUSED;
 
 // Takes no more connections from here on; those that are open are told so by /readyz and by
 // "Connection: close".

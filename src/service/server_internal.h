@@ -16,6 +16,7 @@ struct server {
     struct MHD_Daemon *daemon;
     MHD_socket listener; // once it drains: what is to be closed at the end
     struct connections *connections;
+    struct tls *tls; // NULL: plain HTTP
     char address[128];
     pthread_mutex_t lock;       // guards the two below
     pthread_cond_t changed;     // an exchange has ended, or `closing` was set

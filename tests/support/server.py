@@ -27,9 +27,10 @@ def wait_for(condition, seconds, what):
 class Server:
     """`with Server() as server:` has url, key and data; start and stop may be called again."""
 
-    def __init__(self, threads=1):
+    def __init__(self, threads=1, options=()):
         self.data = pathlib.Path(tempfile.mkdtemp(prefix="temper-test-"))
         self.threads = threads
+        self.options = list(options)  # of `temper serve`, beside the usual ones
         self.process = None
         self.key = None
         self.url = None
@@ -50,11 +51,12 @@ class Server:
         self.log = open(self.data / "server.log", "ab")
         self.process = subprocess.Popen(
             [TEMPER, "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", "--port-file", str(port_file),
-             "--threads", str(self.threads)], stdout=self.log, stderr=self.log)
+             "--threads", str(self.threads), *self.options], stdout=self.log, stderr=self.log)
         wait_for(lambda: port_file.exists() or self.process.poll() is not None, 30, "the server's port")
         if self.process.poll() is not None:
             raise AssertionError((self.data / "server.log").read_text(errors="replace"))
-        self.url = f"http://127.0.0.1:{port_file.read_text().strip()}/v1"
+        scheme = "https" if "--tls-certificate" in self.options else "http"
+        self.url = f"{scheme}://127.0.0.1:{port_file.read_text().strip()}/v1"
 
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
