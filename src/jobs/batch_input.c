@@ -1,6 +1,7 @@
 // Reading requests from a file, line by line.
 #include "jobs/batch_input.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "store/store_batches.h"
 #include <stdarg.h>
 #include <string.h>
@@ -58,6 +59,7 @@ static bool refuse(
     va_start(arguments, format);
     vsnprintf(fault->message, sizeof fault->message, format, arguments);
     va_end(arguments);
+    utf8_repair(fault->message); // of a name that was cut short
     return false;
 }
 

@@ -26,10 +26,11 @@ static bool result_path(struct store *store, const struct batch_record *batch, c
 // Brings the lines to disk behind the first *bytes of the file, and counts them in *bytes.
 static bool append(struct store *store, const struct batch_record *batch, const char *name,
     const struct buffer *lines, int64_t *bytes, struct error *error) {
-    char path[FILE_PATH_SIZE];
+    char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
     if (!lines->length) return true;
     if (!buffer_ok(lines, "results of a batch", error) ||
-        !result_path(store, batch, name, path, error))
+        !batch_directory(store, batch->id, directory, error) ||
+        !file_path(path, FILE_PATH_SIZE, error, directory, name))
         return false;
     int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (descriptor < 0) return error_set_errno(error, ERROR_IO, "cannot write %s", path);
@@ -40,6 +41,7 @@ static bool append(struct store *store, const struct batch_record *batch, const 
     if (good && fdatasync(descriptor) != 0)
         good = error_set_errno(error, ERROR_IO, "cannot write %s", path);
     close(descriptor);
+    if (good && !*bytes) good = file_sync_directory(directory, error); // its name, too
     if (good) *bytes += (int64_t)lines->length;
     return good;
 }

@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_MILLISECONDS = 1000, // between looks at the clock, and after what may pass
+    PAUSE_SECONDS = 1, // between looks at the clock, and after what may pass
     COMPLAINT_SECONDS = 10,
     LINES_AT_ONCE = 64,
+    CHECKS_AT_ONCE = 4,
 };
 
 struct batch_runner {
@@ -29,6 +30,8 @@ struct batch_runner {
     pthread_cond_t wake;
     bool woken, closing;
     struct batch_flights flights;
+    struct batch_check *checks[CHECKS_AT_ONCE];
+    bool busy; // there is more to do at once
     time_t complained;
 };
 
@@ -137,25 +140,26 @@ static bool in_flight(struct batch_runner *r, const char *batch, int64_t line) {
     return false;
 }
 
-// Fills free places with the batch's requests. *left: how many of its requests are not answered,
-// as far as they were looked at. False where something stands in the way that may pass.
-static bool begin_some(struct batch_runner *r, const struct batch_record *batch, size_t *left) {
+// Fills free places with the batch's requests. False where something stands in the way that may
+// pass.
+static bool begin_some(struct batch_runner *r, const struct batch_record *batch) {
     struct batch_line *lines;
     struct error error;
-    if (!batch_line_list(
-            r->options.store, batch->id, 0, BATCH_FLIGHTS + LINES_AT_ONCE, &lines, left, &error)) {
+    size_t count;
+    if (!batch_flights_free(&r->flights)) return true;
+    if (!batch_line_list(r->options.store, batch->id, 0, LINES_AT_ONCE, &lines, &count, &error)) {
         complain(r, batch->id, &error);
         return false;
     }
     bool good = true;
-    for (size_t i = 0; good && i < *left; i++) {
+    for (size_t i = 0; good && i < count; i++) {
         if (in_flight(r, batch->id, lines[i].line)) continue;
         struct batch_flight *flight = batch_flights_free(&r->flights);
         if (!flight) break;
         good = begin_line(r, batch, &lines[i], flight, &error);
     }
     if (!good && error.code != ERROR_CONFLICT) complain(r, batch->id, &error);
-    batch_line_list_free(lines, *left);
+    batch_line_list_free(lines, count);
     return good;
 }
 
@@ -169,10 +173,6 @@ static bool set_status(struct batch_record *batch, const char *status, struct er
     return true;
 }
 
-static bool go_on(void *context) {
-    return !is_closing(context);
-}
-
 static bool finish(struct batch_runner *r, struct batch_record *batch, const char *status) {
     struct error error;
     if (batch_results_finish(r->options.store, batch, status, &error)) {
@@ -184,22 +184,54 @@ static bool finish(struct batch_runner *r, struct batch_record *batch, const cha
     return false;
 }
 
-static bool check(struct batch_runner *r, struct batch_record *batch) {
-    struct error error;
-    bool finished;
+// The check of that batch, begun where there is none; NULL where it has to wait for others.
+static struct batch_check **find_check(
+    struct batch_runner *r, const struct batch_record *batch, struct error *error) {
+    struct batch_check **place = NULL;
+    for (size_t i = 0; i < CHECKS_AT_ONCE; i++) {
+        if (!r->checks[i])
+            place = &r->checks[i];
+        else if (!strcmp(batch_check_batch(r->checks[i]), batch->id))
+            return &r->checks[i];
+    }
     int64_t most =
         r->options.most_requests ? r->options.most_requests(r->options.context, batch->account) : 0;
-    if (!batch_check(r->options.store, batch, most, go_on, r, &finished, &error)) {
-        complain(r, batch->id, &error);
-        return false;
+    error->code = ERROR_NONE;
+    return place && batch_check_begin(place, r->options.store, batch->id, most, error) ? place
+                                                                                       : NULL;
+}
+
+static void end_check(struct batch_runner *r, const char *batch) {
+    for (size_t i = 0; i < CHECKS_AT_ONCE; i++) {
+        if (!r->checks[i] || (batch && strcmp(batch_check_batch(r->checks[i]), batch))) continue;
+        batch_check_end(r->checks[i]);
+        r->checks[i] = NULL;
     }
-    if (!finished) return true;
-    if (batch->errors) return finish(r, batch, "failed");
+}
+
+static bool begin_running(struct batch_runner *r, struct batch_record *batch, struct error *error) {
     batch->in_progress_at = (int64_t)time(NULL);
-    if (set_status(batch, "in_progress", &error) && batch_update(r->options.store, batch, &error))
-        return true;
-    complain(r, batch->id, &error);
-    return false;
+    return set_status(batch, "in_progress", error) && batch_update(r->options.store, batch, error);
+}
+
+static bool check(struct batch_runner *r, struct batch_record *batch) {
+    struct error error;
+    bool finished = false;
+    struct batch_check **check = find_check(r, batch, &error);
+    if (!check && error.code == ERROR_NONE) return true;
+    bool good = check && batch_check_go_on(*check, batch, &finished, &error);
+    r->busy = r->busy || good;
+    if (good && !finished) return true;
+    if (good && batch->errors) {
+        end_check(r, batch->id);
+        return finish(r, batch, "failed");
+    }
+    good = good && begin_running(r, batch, &error);
+    if (good)
+        end_check(r, batch->id);
+    else
+        complain(r, batch->id, &error);
+    return good;
 }
 
 // Ends a batch with requests that were never run.
@@ -207,14 +239,16 @@ static bool give_up(struct batch_runner *r, struct batch_record *batch, const ch
     const char *code, const char *message) {
     struct error error;
     bool left = true;
+    end_check(r, batch->id);
     batch_flights_cancel(&r->flights, &r->options, batch->id);
     if (batch_flights_count(&r->flights, batch->id)) return true; // they end soon, and wake us
-    while (left && !is_closing(r))
-        if (!batch_results_give_up(r->options.store, batch, code, message, &left, &error)) {
-            complain(r, batch->id, &error);
-            return false;
-        }
-    return left || finish(r, batch, status);
+    // The requests of an input that was not checked to its end never counted.
+    bool good = batch->in_progress_at
+                    ? batch_results_give_up(r->options.store, batch, code, message, &left, &error)
+                    : batch_line_clear(r->options.store, batch->id, LINES_AT_ONCE, &left, &error);
+    r->busy = r->busy || good;
+    if (!good) complain(r, batch->id, &error);
+    return good && (left || finish(r, batch, status));
 }
 
 static bool complete(struct batch_runner *r, struct batch_record *batch) {
@@ -231,8 +265,6 @@ static bool complete(struct batch_runner *r, struct batch_record *batch) {
 }
 
 static bool advance(struct batch_runner *r, struct batch_record *batch) {
-    size_t left;
-    if (has_status(batch, "validating")) return check(r, batch);
     if (has_status(batch, "cancelling"))
         return give_up(r, batch, "cancelled", "batch_cancelled",
             "This request was not executed: the batch was cancelled.");
@@ -240,8 +272,9 @@ static bool advance(struct batch_runner *r, struct batch_record *batch) {
     if (time(NULL) >= batch->expires_at)
         return give_up(r, batch, "expired", "batch_expired",
             "This request could not be executed before the completion window expired.");
-    if (!begin_some(r, batch, &left)) return false;
-    return left || complete(r, batch);
+    if (has_status(batch, "validating")) return check(r, batch);
+    if (batch->completed + batch->failed >= batch->total) return complete(r, batch);
+    return begin_some(r, batch);
 }
 
 // ---- all batches ----
@@ -290,9 +323,7 @@ static void sweep(struct batch_runner *r) {
 static void wait_for_work(struct batch_runner *r, bool any, bool pause) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (PAUSE_MILLISECONDS % 1000) * 1000000L;
-    until.tv_sec += PAUSE_MILLISECONDS / 1000 + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    until.tv_sec += PAUSE_SECONDS;
     pthread_mutex_lock(&r->lock);
     int ended = 0;
     while (!r->closing && (!r->woken || pause) && !ended) {
@@ -327,13 +358,14 @@ static void end_flights(struct batch_runner *r) {
 
 static void *work(void *context) {
     struct batch_runner *r = context;
-    sweep(r);
     while (!is_closing(r)) {
         bool any;
+        r->busy = false;
         bool good = look_at_all(r, &any);
-        wait_for_work(r, any, !good);
+        if (!good || !r->busy) wait_for_work(r, any, !good);
     }
     end_flights(r);
+    end_check(r, NULL);
     return NULL;
 }
 
@@ -361,6 +393,7 @@ bool batch_runner_open(
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&made->wake, &attributes);
     pthread_condattr_destroy(&attributes);
+    sweep(made); // before any batch can be made
     if (pthread_create(&made->thread, NULL, work, made) != 0) {
         free_runner(made);
         return error_set(error, ERROR_IO, "cannot start the batch runner's thread");
