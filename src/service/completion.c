@@ -12,11 +12,13 @@
 #include "service/chat_answer.h"
 #include "service/chat_request.h"
 #include "service/reply.h"
+#include "service/request.h"
 #include "service/service.h"
 #include "service/stream.h"
 #include "store/store.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum { TEXT_MAXIMUM = 64 << 20 }; // bytes of one choice's text
 
@@ -39,6 +41,7 @@ struct completion {
     struct reply outcome; // for `done`; status 0 while there is none
     struct chat_answer answer;
     bool streaming, failed;
+    char request[REQUEST_ID_SIZE]; // whose lines in the log are its own; "" for none
     int count, running;
     struct choice choices[CHAT_CHOICES_MAXIMUM];
 };
@@ -92,24 +95,38 @@ static void begin_choice(struct choice *choice) {
     send_chunk(completion, chat_answer_begin(&completion->answer, choice->index));
 }
 
+// In place of the rest of the answer; takes the reply over.
+static void break_off(
+    struct completion *completion, struct reply *reply, const char *code, const char *message) {
+    completion->failed = true;
+    if (completion->stream && stream_started(completion->stream)) {
+        send_chunk(completion, reply_error_text(reply->status, code, NULL, message));
+        reply_free(reply);
+    } else {
+        send_reply(completion, reply);
+    }
+    if (completion->stream) stream_end(completion->stream);
+}
+
+// Whoever still listens hears it because the server ends.
+static void send_cancelled(struct completion *completion) {
+    static const char message[] = "The server is ending, and this answer with it; ask again.";
+    struct reply reply;
+    reply_init(&reply);
+    reply_error(&reply, 503, "server_ending", NULL, "%s", message);
+    break_off(completion, &reply, "server_ending", message);
+}
+
 static void send_failure(struct completion *completion, const struct error *error, bool too_long) {
     bool refused = error->code == ERROR_INVALID || error->code == ERROR_UNSUPPORTED;
     const char *code = too_long ? "context_length_exceeded" : refused ? "invalid_value" : NULL;
     struct reply reply;
     reply_init(&reply);
-    completion->failed = true;
     if (refused)
         reply_error(&reply, 400, code, "messages", "%s.", error->message);
     else
         reply_failure(&reply, "generating an answer", error);
-    if (completion->stream && stream_started(completion->stream)) {
-        send_chunk(completion,
-            reply_error_text(reply.status, code, NULL, "The answer broke off: the server failed."));
-        reply_free(&reply);
-    } else {
-        send_reply(completion, &reply);
-    }
-    if (completion->stream) stream_end(completion->stream);
+    break_off(completion, &reply, code, "The answer broke off: the server failed.");
 }
 
 static void send_whole(struct completion *completion) {
@@ -173,7 +190,7 @@ static void end_choice(struct choice *choice, const char *finish_reason) {
 static void take_result(void *context, const struct engine_result *result) {
     struct choice *choice = context;
     struct completion *completion = choice->completion;
-    struct error ended = {0};
+    log_set_request(completion->request[0] ? completion->request : NULL);
     pthread_mutex_lock(&completion->lock);
     bool last = --completion->running == 0, fails = false;
     completion->answer.prompt_tokens = result->prompt_tokens;
@@ -182,8 +199,7 @@ static void take_result(void *context, const struct engine_result *result) {
         // said already
     } else if (result->reason == ENGINE_CANCELLED) {
         completion->failed = true;
-        (void)error_set(&ended, ERROR_IO, "the request was cancelled");
-        if (completion->stream) send_failure(completion, &ended, false);
+        if (completion->stream) send_cancelled(completion);
     } else if (result->reason == ENGINE_FAILED) {
         fails = true;
         send_failure(completion, &result->error, result->too_long);
@@ -192,6 +208,7 @@ static void take_result(void *context, const struct engine_result *result) {
         if (last) send_end(completion);
     }
     pthread_mutex_unlock(&completion->lock);
+    log_set_request(NULL);
     if (fails) cancel(completion); // the other choices
     if (last) leave(completion);
 }
@@ -234,6 +251,7 @@ static struct completion *create(
     atomic_init(&completion->references, 1);
     completion->engine = engine;
     completion->streaming = request->stream;
+    if (log_request()) snprintf(completion->request, REQUEST_ID_SIZE, "%s", log_request());
     completion->count = completion->running = request->choices;
     for (int i = 0; i < completion->count; i++) {
         struct choice *choice = &completion->choices[i];

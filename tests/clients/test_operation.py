@@ -399,9 +399,11 @@ class TestEnd(Operated):
         self.start(options=["--drain-seconds", "0"])
         streams = [self.begin_stream(2000) for _ in range(3)]
         self.server.process.send_signal(signal.SIGTERM)
-        self.assertEqual(self.server.process.wait(30), 0)
-        for stream, _ in streams:
+        for stream, so_far in streams:
+            whole = self.read_to_the_end(stream, so_far)
             stream.close()
+            self.assertTrue(b"[DONE]" in whole or b'"code":"server_ending"' in whole.replace(b'": "', b'":"'), whole[-300:])
+        self.assertEqual(self.server.process.wait(30), 0)
 
 
 if __name__ == "__main__":
