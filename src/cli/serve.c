@@ -25,7 +25,7 @@ enum {
 
 static const char *data = "./temper-data";
 static const char *address = "127.0.0.1:8080";
-static const char *port_file, *launcher, *certificate, *private_key;
+static const char *port_file, *launcher, *certificate, *private_key, *allow_origin;
 static const char *access_log = "-", *log_format = "text", *metrics = "local";
 static long threads, connections, drain_seconds = 20;
 
@@ -41,6 +41,8 @@ static const struct cli_option options[] = {
     {"--access-log", "FILE", CLI_TEXT, &access_log,
         "a line for each request; \"-\" for standard error, \"off\" for none (-)"},
     {"--log-format", "text|json", CLI_TEXT, &log_format, "form of all lines of the log (text)"},
+    {"--allow-origin", "LIST", CLI_TEXT, &allow_origin,
+        "pages that may ask from a browser: https://a.example,https://b.example, or \"*\" (none)"},
     {"--connections", "N", CLI_INTEGER, &connections, "at once, at most (4096)"},
     {"--drain-seconds", "N", CLI_INTEGER, &drain_seconds,
         "for requests in progress to end in, once SIGTERM has come (20)"},
@@ -140,6 +142,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
     house->service.supervisor = house->supervisor;
     house->service.engine = house->engine;
     house->service.data = store_directory(house->store);
+    house->service.allowed_origins = allow_origin;
     house->service.metrics_open = strcmp(metrics, "open") == 0;
     return open_batches(house, error) &&
            server_open(&house->server, &server_options, &house->service, error) &&

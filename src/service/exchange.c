@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "service/access_log.h"
 #include "service/auth.h"
+#include "service/cors.h"
 #include "service/framing.h"
 #include "service/metrics.h"
 #include "service/peer.h"
@@ -39,6 +40,7 @@ struct exchange {
     struct request request;
     struct reply reply;    // status 0 until answered
     struct stream *stream; // NULL unless the answer comes later
+    bool preflight;        // a browser asks whether it may ask (service/cors.h)
     uint64_t received;     // bytes of the body
     uint64_t sent;         // bytes of the answer's body, so far where it is a stream
 };
@@ -224,6 +226,8 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
     add_header(response, "openai-version", "2020-10-01");
     add_header(response, "x-content-type-options", "nosniff");
     add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, events ? "no-cache" : "no-store");
+    cors_add_headers(exchange->server->service->allowed_origins, exchange->connection,
+        exchange->preflight, response);
     if (exchange->request.account)
         add_header(response, "openai-organization", exchange->request.account);
     if (reply->status == 401) add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
@@ -322,6 +326,11 @@ static enum MHD_Result begin(struct server *server, struct MHD_Connection *conne
     if (!copy_request(exchange, url, method)) return MHD_NO;
     log_set_request(exchange->request.id);
     if (!framing_check(connection, &exchange->reply)) return send_reply(exchange, false);
+    exchange->preflight = cors_is_preflight(server->service->allowed_origins, connection, method);
+    if (exchange->preflight) {
+        reply_text(&exchange->reply, 204, "text/plain", "");
+        return MHD_YES;
+    }
     if (read_head(exchange)) return MHD_YES;
     bool at_once =
         header(exchange, MHD_HTTP_HEADER_EXPECT) || announced_length(exchange) > DRAIN_MAXIMUM;

@@ -170,6 +170,12 @@ class TestEdges(Operated):
         return (f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.server.key}\r\n"
                 f"Connection: close\r\nContent-Type: application/json\r\n{extra}\r\n{body}")
 
+    def test_no_page_of_another_origin_may_ask_by_default(self):
+        answer, _ = self.ask("OPTIONS", "/v1/models", key=False, Origin="https://a.example",
+                             Access_Control_Request_Method="GET")
+        self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET"))
+        self.assertFalse([name for name in answer.headers if name.lower().startswith("access-control")])
+
     def test_head_is_get_without_a_body(self):
         asked, content = self.ask("GET", "/v1/models")
         answer, nothing = self.ask("HEAD", "/v1/models")
@@ -241,9 +247,32 @@ class TestEdges(Operated):
 
 
 class TestFewPlaces(Operated):
+    """Few connections, the log in JSON, and pages of other origins that may ask."""
+
     @classmethod
     def setUpClass(cls):
-        cls.server = cls.enterClassContext(Server(options=["--connections", "40", "--log-format", "json"]))
+        cls.server = cls.enterClassContext(Server(options=[
+            "--connections", "40", "--log-format", "json", "--allow-origin", "https://a.example, https://b.example"]))
+
+    def test_pages_of_named_origins_may_ask(self):
+        wanted = "authorization,content-type,x-stainless-os"
+        answer, content = self.ask("OPTIONS", "/v1/chat/completions", key=False, Origin="https://b.example",
+                                   Access_Control_Request_Method="POST", Access_Control_Request_Headers=wanted)
+        self.assertEqual((answer.status, content), (204, b""))
+        self.assertEqual(answer.headers["access-control-allow-origin"], "https://b.example")
+        self.assertIn("POST", answer.headers["access-control-allow-methods"])
+        self.assertEqual(answer.headers["access-control-allow-headers"], wanted)
+        answer, _ = self.ask("GET", "/v1/models", Origin="https://a.example")
+        self.assertEqual((answer.status, answer.headers["access-control-allow-origin"]), (200, "https://a.example"))
+        self.assertIn("x-request-id", answer.headers["access-control-expose-headers"])
+
+    def test_pages_of_other_origins_may_not(self):
+        for origin in ("https://c.example", "https://a.example.evil", "null", "*", ","):
+            answer, _ = self.ask("OPTIONS", "/v1/models", key=False, Origin=origin, Access_Control_Request_Method="GET")
+            self.assertEqual(answer.status, 405)
+            self.assertNotIn("access-control-allow-origin", answer.headers)
+            answer, _ = self.ask("GET", "/v1/models", Origin=origin)
+            self.assertNotIn("access-control-allow-origin", answer.headers)
 
     def test_idle_connections_give_way_to_others(self):
         where = urllib.parse.urlsplit(self.server.url)
