@@ -91,7 +91,7 @@ bool batch_create(
     struct store *store, struct batch_record *record, int64_t window, struct error *error) {
     char directory[FILE_PATH_SIZE] = "";
     struct error ignored;
-    if (!store_make_id("batch_", &record->id, error)) return false;
+    if (!record->id && !store_make_id("batch_", &record->id, error)) return false;
     record->created_at = store_now();
     record->expires_at = record->created_at + window;
     if (link_input(store, record, directory, error) && insert(store, record, error)) return true;

@@ -33,8 +33,9 @@ struct batch_line {
 
 enum { BATCH_CUSTOM_ID_LENGTH = 256 };
 
-// Makes the batch, with status "validating", to end within `window` seconds. Fills record->id
-// (memory_free), created_at and expires_at. ERROR_NOT_FOUND where the input file's content is gone.
+// Makes the batch, with status "validating", to end within `window` seconds. Fills created_at,
+// expires_at and, where it is NULL, record->id; the id is memory_free'd, and is NULL again after a
+// failure. ERROR_NOT_FOUND where the input file's content is gone.
 bool batch_create(struct store *store, struct batch_record *record, int64_t window,
     struct error *error) WARN_UNUSED;
 bool batch_get(struct store *store, const char *account, const char *id,

@@ -144,6 +144,46 @@ class Batches(unittest.TestCase):
         self.client.batches.cancel(batch.id)
         self.finish(batch)
 
+    def ask_later(self, number=3, **wish):
+        return self.client.chat.completions.create(**request(number)["body"], extra_body={"metadata": {
+            "team": "search", "@kluster.ai": {"async": True, "completion_window": "48h", **wish}}})
+
+    def test_an_asynchronous_chat_is_a_batch_of_one(self):
+        acknowledged = self.ask_later()
+        self.assertEqual(acknowledged.object, "chat.completion")
+        self.assertIn("queued", acknowledged.choices[0].message.content)
+        batch = self.client.batches.list().data[0]
+        self.assertTrue(acknowledged.id.startswith(batch.id))
+        batch = self.finish(batch)
+        self.assertEqual((batch.status, batch.completion_window, batch.metadata),
+                         ("completed", "48h", {"team": "search"}))
+        self.assertEqual(batch.request_counts.total, 1)
+        result = self.lines(batch.output_file_id)[0]
+        self.assertEqual(result["custom_id"], acknowledged.id)
+        live = self.client.chat.completions.create(**request(3)["body"], metadata={"team": "search"})
+        self.assertEqual(result["response"]["body"]["choices"][0]["message"]["content"],
+                         live.choices[0].message.content)
+
+    def test_a_chat_that_is_not_to_be_asynchronous_is_answered_at_once(self):
+        self.assertEqual(self.ask_later(**{"async": False}).usage.prompt_tokens,
+                         self.client.chat.completions.create(**request(3)["body"]).usage.prompt_tokens)
+        self.assertEqual(self.client.batches.list().data, [])
+
+    def test_an_asynchronous_chat_is_checked_as_a_live_one_is(self):
+        wishes = [{"completion_window": "1h"}, {"completion_window": None}, {"async": "yes"}, {"colour": "red"}]
+        for wish in wishes:
+            with self.subTest(wish=wish), self.assertRaises(openai.BadRequestError) as caught:
+                self.ask_later(**wish)
+            self.assertEqual(caught.exception.param, f"metadata.@kluster.ai.{next(iter(wish))}")
+        body = {**request(3)["body"], "extra_body": {"metadata": {
+            "@kluster.ai": {"async": True, "completion_window": "24h"}}}}
+        for wrong, param in (({"temperature": 9}, "temperature"), ({"stream": True}, "stream")):
+            with self.subTest(wrong=wrong), self.assertRaises(openai.BadRequestError) as caught:
+                self.client.chat.completions.create(**{**body, **wrong})
+            self.assertEqual(caught.exception.param, param)
+        self.assertRaises(openai.NotFoundError, self.client.chat.completions.create, **{**body, "model": "none"})
+        self.assertEqual(self.client.batches.list().data, [])
+
     def test_what_cannot_be_a_batch_is_refused(self):
         file = self.client.files.create(file=("a.jsonl", as_lines([request(0)])), purpose="fine-tune")
         for wrong in ({"input_file_id": "file-none"}, {"input_file_id": file.id}, {"endpoint": "/v1/embeddings"},
