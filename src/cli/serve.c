@@ -8,6 +8,7 @@
 #include "generate/engine.h"
 #include "jobs/batch_runner.h"
 #include "jobs/supervisor.h"
+#include "jobs/upload_keeper.h"
 #include "service/access_log.h"
 #include "service/completion.h"
 #include "service/metrics.h"
@@ -69,6 +70,7 @@ struct house {
     struct engine *engine;
     struct supervisor *supervisor;
     struct batch_runner *batches;
+    struct upload_keeper *uploads;
     struct service service;
     struct server *server;
 };
@@ -106,7 +108,7 @@ static void cancel_request(void *context, uint64_t run) {
     completion_cancel(context, run);
 }
 
-static bool open_batches(struct house *house, struct error *error) {
+static bool open_side_work(struct house *house, struct error *error) {
     struct batch_runner_options batch_options = {
         .store = house->store,
         .context = &house->service,
@@ -115,6 +117,8 @@ static bool open_batches(struct house *house, struct error *error) {
     };
     if (!batch_runner_open(&house->batches, &batch_options, error)) return false;
     house->service.batches = house->batches;
+    if (!upload_keeper_open(&house->uploads, house->store, error)) return false;
+    house->service.uploads = house->uploads;
     return true;
 }
 
@@ -144,7 +148,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
     house->service.data = store_directory(house->store);
     house->service.allowed_origins = allow_origin;
     house->service.metrics_open = strcmp(metrics, "open") == 0;
-    return open_batches(house, error) &&
+    return open_side_work(house, error) &&
            server_open(&house->server, &server_options, &house->service, error) &&
            make_first_key(house->store, key, error);
 }
@@ -152,6 +156,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
 static void close_house(struct house *house) {
     server_close(house->server, 0);
     batch_runner_close(house->batches);
+    upload_keeper_close(house->uploads);
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);
     if (house->store) store_close(house->store);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const digest_names[DIGEST_KINDS] = {"sha256", "git blob"};
+const char *const digest_names[DIGEST_KINDS] = {"sha256", "git blob", "md5"};
 
-static const size_t digest_lengths[DIGEST_KINDS] = {32, 20};
+static const size_t digest_lengths[DIGEST_KINDS] = {32, 20, 16};
 
 struct digest {
     EVP_MD_CTX *context;
@@ -19,7 +19,8 @@ bool digest_begin(
     struct digest *made = memory_alloc_zeroed(1, sizeof *made);
     if (!made) return memory_error(error, "a digest");
     made->context = EVP_MD_CTX_new();
-    const EVP_MD *function = kind == DIGEST_SHA256 ? EVP_sha256() : EVP_sha1();
+    const EVP_MD *const functions[] = {EVP_sha256(), EVP_sha1(), EVP_md5()};
+    const EVP_MD *function = functions[kind];
     if (!made->context || !EVP_DigestInit_ex(made->context, function, NULL)) {
         digest_free(made);
         return error_set(error, ERROR_INTERNAL, "libcrypto has no %s", digest_names[kind]);

@@ -14,6 +14,7 @@
 #include "service/access_log.h"
 #include "service/auth.h"
 #include "service/cors.h"
+#include "service/fields.h"
 #include "service/framing.h"
 #include "service/metrics.h"
 #include "service/peer.h"
@@ -110,10 +111,17 @@ static bool find_route(struct exchange *exchange) {
     return false;
 }
 
+// The field that the route's form has its file in.
+static const char *form_file_field(const struct route *route) {
+    for (size_t i = 0; route->request && i < route->request->count; i++)
+        if (route->request->fields[i].type == FIELD_FILE) return route->request->fields[i].name;
+    return "file";
+}
+
 static void refuse_length(struct exchange *exchange) {
     const struct route *route = exchange->request.match.route;
     reply_error(&exchange->reply, 413, route->body == ROUTE_BODY_FORM ? "file_too_large" : NULL,
-        route->body == ROUTE_BODY_FORM ? "file" : NULL,
+        route->body == ROUTE_BODY_FORM ? form_file_field(route) : NULL,
         route->body == ROUTE_BODY_FORM
             ? "The file is too large: at most %zu bytes (%zu MB) can be uploaded in one piece."
             : "The body of the request is too large: at most %zu bytes (%zu MB) are taken.",
@@ -140,7 +148,8 @@ static bool prepare_body(struct exchange *exchange) {
     }
     if (request->match.route->body != ROUTE_BODY_FORM) return true;
     return upload_form_open(&request->form, request->content_type, exchange->server->service->data,
-        request->match.route->body_maximum, &exchange->reply);
+        form_file_field(request->match.route), request->match.route->body_maximum,
+        &exchange->reply);
 }
 
 static bool copy_request(struct exchange *exchange, const char *url, const char *method) {
@@ -151,6 +160,7 @@ static bool copy_request(struct exchange *exchange, const char *url, const char 
     request->path = memory_copy_string(url);
     request->authorization = copy_header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
     request->content_type = copy_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
+    request->range = copy_header(exchange, MHD_HTTP_HEADER_RANGE);
     request->started = progress_clock();
     request->local = peer_is_local(exchange->connection);
     return request->method && request->path && random_secret(request->id + 4, 24, &error);
@@ -199,7 +209,8 @@ static struct MHD_Response *make_response(struct exchange *exchange, bool events
         return MHD_create_response_from_callback(
             MHD_SIZE_UNKNOWN, EVENT_BLOCK, read_stream, exchange, NULL);
     if (reply->file >= 0) {
-        response = MHD_create_response_from_fd64(reply->file_size, reply->file);
+        response = MHD_create_response_from_fd_at_offset64(
+            reply->file_size, reply->file, reply->file_offset);
         if (response) reply->file = -1;
         return response;
     }

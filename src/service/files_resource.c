@@ -1,5 +1,7 @@
 // /v1/files: what users upload, and what jobs leave for them.
 #include "base/memory.h"
+#include "service/byte_range.h"
+#include "service/file_object.h"
 #include "service/query.h"
 #include "service/reply.h"
 #include "service/request.h"
@@ -8,12 +10,13 @@
 #include "service/shapes.h"
 #include "service/upload_form.h"
 #include "store/store.h"
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { FILE_NAME_LENGTH = 255 };
+enum { EXPIRY_MINIMUM = 3600, EXPIRY_MAXIMUM = 2592000 }; // seconds
 
-// What may be uploaded. Files of other purposes (results) come from the server alone.
-static const char *const purposes[] = {"fine-tune", "batch", NULL};
 static const char *const orders[] = {"asc", "desc", NULL};
 
 static const struct field file_query_fields[] = {
@@ -26,38 +29,21 @@ const struct shape file_query_shape = SHAPE("FileQuery", file_query_fields);
 
 static const struct field file_form_fields[] = {
     {"file", FIELD_FILE, FIELD_REQUIRED, .about = "The file, at most 100 MB."},
-    {"purpose", FIELD_STRING, FIELD_REQUIRED, .values = purposes},
+    {"purpose", FIELD_STRING, FIELD_REQUIRED, .values = file_purposes},
+    {"expires_after[anchor]", FIELD_STRING, .about = "\"created_at\""},
+    {"expires_after[seconds]", FIELD_STRING, .about = "An hour to 30 days: 3600 to 2592000."},
 };
 const struct shape file_form_shape = SHAPE("CreateFileForm", file_form_fields);
 
-static const struct field file_fields[] = {
-    SHAPE_TEXT("id"),
-    SHAPE_TEXT("object"),
-    SHAPE_COUNT("bytes"),
-    SHAPE_COUNT("created_at"),
-    SHAPE_COUNT_OR_NULL("expires_at"),
-    SHAPE_TEXT("filename"),
-    SHAPE_TEXT("purpose"),
-    SHAPE_TEXT("status"),
-    SHAPE_TEXT_OR_NULL("status_details"),
-};
-const struct shape file_shape = SHAPE("File", file_fields);
-
-static json_t *file_object(const struct file_record *file) {
-    return json_pack("{s:s, s:s, s:I, s:I, s:n, s:s, s:s, s:s, s:s?}", "id", file->id, "object",
-        "file", "bytes", (json_int_t)file->bytes, "created_at", (json_int_t)file->created_at,
-        "expires_at", "filename", file->filename, "purpose", file->purpose, "status", file->status,
-        "status_details", file->status_details);
-}
-
 static bool purpose_allowed(const char *purpose) {
-    for (const char *const *at = purposes; *at; at++)
+    for (const char *const *at = file_purposes; *at; at++)
         if (strcmp(purpose, *at) == 0) return true;
     return false;
 }
 
 static bool check_form(const struct upload_form *form, struct reply *reply) {
-    static const char *const fields[] = {"purpose", NULL};
+    static const char *const fields[] = {
+        "purpose", "expires_after[anchor]", "expires_after[seconds]", NULL};
     const char *unknown = upload_form_unknown(form, fields);
     const char *purpose = upload_form_field(form, "purpose");
     if (unknown)
@@ -79,30 +65,39 @@ static bool check_form(const struct upload_form *form, struct reply *reply) {
     return reply->status == 0;
 }
 
-// A name that can stand in JSON and in a header: the client's text, without any folders.
-static char *plain_name(const char *name) {
-    const char *slash = strrchr(name, '/');
-    char *copy = memory_copy_string(slash ? slash + 1 : name);
-    for (char *at = copy; at && *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f) *at = '_';
-    json_t *text = copy ? json_string(copy) : NULL;
-    bool good = text && *copy && strlen(copy) <= FILE_NAME_LENGTH;
-    json_decref(text);
-    if (good) return copy;
-    memory_free(copy);
-    return NULL;
+// Reads when the file is to expire, seconds from now; 0 for never. False with the reply made.
+static bool read_expiry(const struct upload_form *form, int64_t *seconds, struct reply *reply) {
+    const char *anchor = upload_form_field(form, "expires_after[anchor]");
+    const char *text = upload_form_field(form, "expires_after[seconds]");
+    *seconds = 0;
+    if (!anchor && !text) return true;
+    if (!anchor || !text) {
+        reply_error(reply, 400, "missing_required_parameter",
+            anchor ? "expires_after[seconds]" : "expires_after[anchor]",
+            "'expires_after' needs both 'anchor' and 'seconds'.");
+        return false;
+    }
+    if (strcmp(anchor, "created_at") != 0) {
+        reply_error(reply, 400, "invalid_value", "expires_after[anchor]",
+            "Invalid value: '%.40s'. Supported values are: 'created_at'.", anchor);
+        return false;
+    }
+    size_t digits = strspn(text, "0123456789");
+    *seconds = digits && digits <= 9 && !text[digits] ? strtol(text, NULL, 10) : 0;
+    if (*seconds >= EXPIRY_MINIMUM && *seconds <= EXPIRY_MAXIMUM) return true;
+    reply_error(reply, 400, "invalid_value", "expires_after[seconds]",
+        "Invalid 'expires_after[seconds]': expected an integer from %d to %d.", EXPIRY_MINIMUM,
+        EXPIRY_MAXIMUM);
+    return false;
 }
 
 void files_create(struct service *service, struct request *request, struct reply *reply) {
     struct upload_form *form = request->form;
     struct error error = {0};
-    if (!check_form(form, reply)) return;
-    char *name = plain_name(upload_form_file_name(form));
-    if (!name) {
-        reply_error(reply, 400, "invalid_value", "file",
-            "The file's name must be 1 to %d bytes of UTF-8.", FILE_NAME_LENGTH);
-        return;
-    }
+    int64_t expiry;
+    if (!check_form(form, reply) || !read_expiry(form, &expiry, reply)) return;
+    char *name = file_plain_name(upload_form_file_name(form), "file", reply);
+    if (!name) return;
     struct file_record file = {
         .account = request->account,
         .filename = name,
@@ -110,6 +105,7 @@ void files_create(struct service *service, struct request *request, struct reply
         .status = (char *)"processed",
         .bytes = (int64_t)upload_form_size(form),
     };
+    if (expiry) file.expires_at = (int64_t)time(NULL) + expiry;
     if (file_create(service->store, &file, upload_form_path(form), &error)) {
         upload_form_taken(form);
         reply_json(reply, 200, file_object(&file));
@@ -171,21 +167,40 @@ static char *header_name(const char *name) {
     return copy;
 }
 
+// Answers with the open file, or the part of it that the request asks for.
+static void answer_content(const struct request *request, const struct file_record *file,
+    int descriptor, uint64_t size, struct reply *reply) {
+    uint64_t first = 0, count = size;
+    enum byte_range range = byte_range_read(request->range, size, &first, &count);
+    reply_header(reply, "Accept-Ranges", "bytes");
+    if (range == BYTE_RANGE_OUTSIDE) {
+        close(descriptor);
+        reply_header(reply, "Content-Range", "bytes */%llu", (unsigned long long)size);
+        reply_error(reply, 416, "invalid_range", NULL,
+            "The file has %llu bytes; the range lies behind its end.", (unsigned long long)size);
+        return;
+    }
+    if (range == BYTE_RANGE_PART)
+        reply_header(reply, "Content-Range", "bytes %llu-%llu/%llu", (unsigned long long)first,
+            (unsigned long long)(first + count - 1), (unsigned long long)size);
+    reply->status = range == BYTE_RANGE_PART ? 206 : 200;
+    reply->content_type = "application/octet-stream";
+    reply->file = descriptor;
+    reply->file_offset = first;
+    reply->file_size = count;
+    reply->file_name = header_name(file->filename);
+}
+
 void files_content(struct service *service, struct request *request, struct reply *reply) {
     struct file_record file;
     struct error error = {0};
     int descriptor;
     uint64_t size;
     if (!get_file(service, request, &file, reply)) return;
-    if (file_open(service->store, file.id, &descriptor, &size, &error)) {
-        reply->status = 200;
-        reply->content_type = "application/octet-stream";
-        reply->file = descriptor;
-        reply->file_size = size;
-        reply->file_name = header_name(file.filename);
-    } else {
+    if (file_open(service->store, file.id, &descriptor, &size, &error))
+        answer_content(request, &file, descriptor, size, reply);
+    else
         reply_failure(reply, "reading the file", &error);
-    }
     file_record_free(&file);
 }
 

@@ -24,12 +24,12 @@ struct reply {
     const char *content_type; // static text
     char *body;               // owned; NULL where a file or a stream answers
     size_t length;
-    int file; // descriptor to send and close, -1 if none
-    uint64_t file_size;
-    char *file_name;       // owned; for Content-Disposition, NULL if none
-    struct stream *stream; // the answer comes from here, later; a reference is owned
-    char allow[64];        // header Allow, "" if none
-    bool never_retry;      // header x-should-retry: false
+    int file;                        // descriptor to send and close, -1 if none
+    uint64_t file_offset, file_size; // what part of it
+    char *file_name;                 // owned; for Content-Disposition, NULL if none
+    struct stream *stream;           // the answer comes from here, later; a reference is owned
+    char allow[64];                  // header Allow, "" if none
+    bool never_retry;                // header x-should-retry: false
     struct reply_header headers[REPLY_HEADERS]; // others; they outlast an answer that is replaced
     size_t header_count;
 };

@@ -27,6 +27,7 @@ struct request {
     char *method, *path;      // as the client wrote them
     char *authorization;      // headers, NULL if absent
     char *content_type;
+    char *range;
     struct request_pair query[REQUEST_QUERY_MAXIMUM];
     size_t query_count;
     struct route_match match;

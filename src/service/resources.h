@@ -16,6 +16,12 @@ HANDLER(files_retrieve);
 HANDLER(files_content);
 HANDLER(files_delete);
 
+HANDLER(uploads_create);
+HANDLER(uploads_retrieve);
+HANDLER(uploads_add_part);
+HANDLER(uploads_complete);
+HANDLER(uploads_cancel);
+
 HANDLER(jobs_create);
 HANDLER(jobs_list);
 HANDLER(jobs_retrieve);

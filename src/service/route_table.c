@@ -6,6 +6,7 @@
 
 enum {
     FILE_MAXIMUM = 100 << 20, // bytes of a file uploaded in one piece
+    PART_MAXIMUM = 64 << 20,  // bytes of a part of an upload
     SMALL_JSON = 1 << 20,
 };
 
@@ -40,6 +41,20 @@ static const struct route routes[] = {
         .summary = "Delete a file."},
     {"GET", "/v1/files/{file_id}/content", ROUTE_HANDLER(files_content), READS,
         .answer_type = "application/octet-stream", .summary = "Download what a file holds."},
+
+    {"POST", "/v1/uploads", ROUTE_HANDLER(uploads_create),
+        TAKES_JSON(SMALL_JSON, upload_request_shape), .answer = &upload_shape,
+        .summary = "Begin to upload a file in parts, of at most 8 GB."},
+    {"GET", "/v1/uploads/{upload_id}", ROUTE_HANDLER(uploads_retrieve), READS,
+        .answer = &upload_shape, .summary = "Retrieve an upload (ours)."},
+    {"POST", "/v1/uploads/{upload_id}/parts", ROUTE_HANDLER(uploads_add_part),
+        TAKES_FORM(PART_MAXIMUM, part_form_shape), .answer = &part_shape,
+        .summary = "Add a part of at most 64 MB; parts may come side by side, and again."},
+    {"POST", "/v1/uploads/{upload_id}/complete", ROUTE_HANDLER(uploads_complete),
+        TAKES_JSON(SMALL_JSON, complete_shape), .answer = &upload_shape,
+        .summary = "Put the parts together and make them a file."},
+    {"POST", "/v1/uploads/{upload_id}/cancel", ROUTE_HANDLER(uploads_cancel),
+        .answer = &upload_shape, .summary = "Cancel an upload and forget its parts."},
 
     {"POST", "/v1/fine_tuning/jobs", ROUTE_HANDLER(jobs_create),
         TAKES_JSON(SMALL_JSON, job_request_shape), .answer = &job_shape,

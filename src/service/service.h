@@ -11,12 +11,14 @@ struct metrics;
 struct store;
 struct supervisor;
 struct batch_runner;
+struct upload_keeper;
 struct engine;
 
 struct service {
     struct store *store;
     struct supervisor *supervisor;
     struct batch_runner *batches;
+    struct upload_keeper *uploads;
     struct engine *engine;
     const char *data; // the data directory
     struct metrics *metrics;

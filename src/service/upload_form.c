@@ -24,15 +24,17 @@ struct upload_form {
     struct form_field *field; // the one that is being read, NULL in the file
     int descriptor;           // of the file while it is written, else -1
     char *path, *file_name;
+    const char *file_field;
     uint64_t size, maximum;
     bool too_large, disk_failed;
 };
 
 static bool begin_file(
     struct upload_form *form, const char *name, const char *file_name, struct error *error) {
-    if (strcmp(name, "file") != 0 || form->file_name)
+    if (strcmp(name, form->file_field) != 0 || form->file_name)
         return error_set(error, ERROR_INVALID,
-            "the form must have exactly one file, in the field 'file'; it has '%.100s'", name);
+            "the form must have exactly one file, in the field '%s'; it has '%.100s'",
+            form->file_field, name);
     form->field = NULL;
     form->file_name = memory_copy_string(file_name);
     form->descriptor = open(form->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -44,9 +46,9 @@ static bool begin_file(
 static bool begin_field(struct upload_form *form, const char *name, struct error *error) {
     if (form->field_count == FIELDS_MAXIMUM)
         return error_set(error, ERROR_INVALID, "the form has more than %d fields", FIELDS_MAXIMUM);
-    if (strcmp(name, "file") == 0)
-        return error_set(
-            error, ERROR_INVALID, "the field 'file' must be a file: its part needs a filename");
+    if (strcmp(name, form->file_field) == 0)
+        return error_set(error, ERROR_INVALID,
+            "the field '%s' must be a file: its part needs a filename", form->file_field);
     if (upload_form_field(form, name))
         return error_set(error, ERROR_INVALID, "the form has the field '%.100s' twice", name);
     form->field = &form->fields[form->field_count++];
@@ -88,7 +90,7 @@ static bool end_part(void *context, struct error *error) {
 
 static bool refuse(struct upload_form *form, const struct error *error, struct reply *reply) {
     if (form && form->too_large)
-        reply_error(reply, 413, "file_too_large", "file",
+        reply_error(reply, 413, "file_too_large", form->file_field,
             "The file is too large: at most %llu bytes (%llu MB) can be uploaded in one piece.",
             (unsigned long long)form->maximum, (unsigned long long)(form->maximum >> 20));
     else if (error->code == ERROR_INVALID)
@@ -111,7 +113,7 @@ static bool name_file(struct upload_form *form, const char *data, struct error *
 }
 
 bool upload_form_open(struct upload_form **result, const char *content_type, const char *data,
-    uint64_t file_maximum, struct reply *reply) {
+    const char *file_field, uint64_t file_maximum, struct reply *reply) {
     struct error error = {0};
     struct upload_form *form = memory_alloc_zeroed(1, sizeof *form);
     if (!form) {
@@ -121,6 +123,7 @@ bool upload_form_open(struct upload_form **result, const char *content_type, con
     struct multipart_listener listener = {form, take_part, take_data, end_part};
     form->descriptor = -1;
     form->maximum = file_maximum;
+    form->file_field = file_field;
     if (!multipart_open(&form->multipart, content_type, &listener, &error) ||
         !name_file(form, data, &error)) {
         refuse(form, &error, reply);

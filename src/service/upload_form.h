@@ -12,9 +12,10 @@ struct reply;
 struct upload_form;
 
 // Each makes the reply and returns false where the form is wrong, too large, or the disk refuses.
-// `file_maximum` is the most bytes that the file may have.
+// `file_field` (static text) is the field that has the file, `file_maximum` the most bytes that it
+// may have.
 bool upload_form_open(struct upload_form **form, const char *content_type, const char *data,
-    uint64_t file_maximum, struct reply *reply) WARN_UNUSED;
+    const char *file_field, uint64_t file_maximum, struct reply *reply) WARN_UNUSED;
 bool upload_form_feed(
     struct upload_form *form, const char *bytes, size_t length, struct reply *reply) WARN_UNUSED;
 

@@ -63,6 +63,7 @@ struct file_record {
     char *account, *filename, *purpose, *status;
     char *status_details; // NULL if none
     int64_t bytes, created_at;
+    int64_t expires_at; // 0: never
 };
 
 struct file_query {
@@ -81,6 +82,8 @@ bool file_get(struct store *store, const char *account, const char *id, struct f
     struct error *error) WARN_UNUSED;
 bool file_list(struct store *store, const struct file_query *query, struct file_record **records,
     size_t *count, bool *more, struct error *error) WARN_UNUSED;
+
+// ERROR_CONFLICT while a job or a batch that has not ended needs it.
 bool file_delete(
     struct store *store, const char *account, const char *id, struct error *error) WARN_UNUSED;
 

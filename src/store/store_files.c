@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COLUMNS "id, account, filename, purpose, status, status_details, bytes, created_at"
+#define COLUMNS                                                                                    \
+    "id, account, filename, purpose, status, status_details, bytes, created_at, expires_at"
 
 static void read_record(struct sql *sql, struct file_record *record) {
     record->id = sql_text(sql, 0);
@@ -17,6 +18,7 @@ static void read_record(struct sql *sql, struct file_record *record) {
     record->status_details = sql_text(sql, 5);
     record->bytes = sql_integer(sql, 6);
     record->created_at = sql_integer(sql, 7);
+    record->expires_at = sql_integer(sql, 8);
 }
 
 void file_record_free(struct file_record *record) {
@@ -43,9 +45,10 @@ bool file_content_path(struct store *store, const char *id, char *path, struct e
 
 static bool insert(struct store *store, const struct file_record *record, struct error *error) {
     struct sql sql;
-    sql_open(&sql, store, error, "INSERT INTO files (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        "ttttttii", record->id, record->account, record->filename, record->purpose, record->status,
-        record->status_details, record->bytes, record->created_at);
+    sql_open(&sql, store, error,
+        "INSERT INTO files (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", "ttttttiii",
+        record->id, record->account, record->filename, record->purpose, record->status,
+        record->status_details, record->bytes, record->created_at, record->expires_at);
     return sql_run(&sql, NULL);
 }
 
@@ -110,14 +113,49 @@ bool file_list(struct store *store, const struct file_query *query, struct file_
     return false;
 }
 
-bool file_delete(struct store *store, const char *account, const char *id, struct error *error) {
-    char path[FILE_PATH_SIZE];
+// What needs the file, as a sentence's subject; the statement gives its id.
+static const char *const users[][2] = {
+    {"fine-tuning job",
+        "SELECT id FROM jobs WHERE (training_file = ?1 OR validation_file = ?1) AND account = ?2"
+        " AND status NOT IN ('succeeded', 'failed', 'cancelled') LIMIT 1"},
+    {"batch", "SELECT id FROM batches WHERE input_file = ?1 AND account = ?2"
+              " AND status NOT IN ('completed', 'failed', 'expired', 'cancelled') LIMIT 1"},
+};
+
+static bool check_unused(
+    struct store *store, const char *account, const char *id, struct error *error) {
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+        struct sql sql;
+        sql_open(&sql, store, error, users[i][1], "tt", id, account);
+        char *user = sql_row(&sql) ? sql_text(&sql, 0) : NULL;
+        if (!sql_close(&sql)) return false;
+        if (!user) continue;
+        (void)error_set(error, ERROR_CONFLICT,
+            "The file %s cannot be deleted: the %s %s needs it until it ends.", id, users[i][0],
+            user);
+        memory_free(user);
+        return false;
+    }
+    return true;
+}
+
+static bool forget(struct store *store, const char *account, const char *id, struct error *error) {
     struct sql sql;
     int changed;
     sql_open(
         &sql, store, error, "DELETE FROM files WHERE account = ? AND id = ?", "tt", account, id);
     if (!sql_run(&sql, &changed)) return false;
-    if (!changed) return error_set(error, ERROR_NOT_FOUND, "no file %.128s", id);
+    return changed || error_set(error, ERROR_NOT_FOUND, "no file %.128s", id);
+}
+
+bool file_delete(struct store *store, const char *account, const char *id, struct error *error) {
+    char path[FILE_PATH_SIZE];
+    if (!store_begin(store, error)) return false;
+    if (!check_unused(store, account, id, error) || !forget(store, account, id, error)) {
+        store_rollback(store);
+        return false;
+    }
+    if (!store_commit(store, error)) return false;
     // A job that was made from the file has its own link to the content.
     return file_content_path(store, id, path, error) && file_remove_tree(path, error);
 }

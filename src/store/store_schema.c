@@ -51,6 +51,17 @@ static const char *const migrations[] = {
     "CREATE TABLE batch_lines (batch TEXT NOT NULL REFERENCES batches (id), line INTEGER NOT NULL,"
     " offset INTEGER NOT NULL, length INTEGER NOT NULL, custom_id TEXT NOT NULL,"
     " PRIMARY KEY (batch, line), UNIQUE (batch, custom_id)) WITHOUT ROWID;",
+    // uploads in parts; files that expire
+    "CREATE TABLE uploads (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " account TEXT NOT NULL, filename TEXT NOT NULL, purpose TEXT NOT NULL,"
+    " mime_type TEXT NOT NULL, status TEXT NOT NULL, file TEXT, bytes INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " file_expires_after INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE upload_parts (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,"
+    " upload TEXT NOT NULL REFERENCES uploads (id), bytes INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL);"
+    "CREATE INDEX parts_of_upload ON upload_parts (upload);"
+    "ALTER TABLE files ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *const *store_migrations(size_t *count) {

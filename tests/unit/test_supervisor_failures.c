@@ -30,7 +30,9 @@ static void test_supervisor_fails_a_job_of_which_the_file_is_gone(void **state) 
     struct error error;
     char *id = make_job(f, "two epochs");
     struct job_record job = get_job(f, id);
-    assert_true(file_delete(f->store, "personal", job.training_file, &error));
+    char content[FILE_PATH_SIZE];
+    assert_true(file_content_path(f->store, job.training_file, content, &error));
+    assert_true(file_remove_tree(content, &error));
     job_record_free(&job);
     open_supervisor(f);
     assert_failed(f, id, "invalid_training_file", "upload it again");
