@@ -1,9 +1,22 @@
 // Places for running requests.
 #include "jobs/batch_flights.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include <string.h>
 
+size_t batch_flights_running(struct batch_flights *flights, const char *batch) {
+    size_t count = 0;
+    pthread_mutex_lock(flights->lock);
+    for (size_t i = 0; i < BATCH_FLIGHTS; i++) {
+        const struct batch_flight *flight = &flights->places[i];
+        count += flight->used && !flight->ended && (!batch || !strcmp(flight->batch, batch));
+    }
+    pthread_mutex_unlock(flights->lock);
+    return count;
+}
+
 struct batch_flight *batch_flights_free(struct batch_flights *flights) {
+    if (batch_flights_running(flights, NULL) >= BATCH_RUNNING) return NULL;
     for (size_t i = 0; i < BATCH_FLIGHTS; i++)
         if (!flights->places[i].used) return &flights->places[i];
     return NULL;
@@ -17,6 +30,7 @@ static void take_answer(void *context, int status, json_t *answer) {
     flight->status = status;
     flight->answer = answer;
     flight->ended = true;
+    flight->ended_at = progress_clock();
     *flights->woken = true;
     pthread_cond_signal(flights->wake);
     pthread_mutex_unlock(flights->lock);

@@ -6,7 +6,9 @@
 #include "jobs/batch_runner.h"
 #include <pthread.h>
 
-enum { BATCH_FLIGHTS = 16, BATCH_ID_SIZE = 48 };
+// As many run at once as fill the engine's passes; further places hold answers that are not written
+// yet.
+enum { BATCH_FLIGHTS = 64, BATCH_RUNNING = 16, BATCH_ID_SIZE = 48 };
 
 struct batch_flight {
     struct batch_flights *flights;
@@ -17,6 +19,7 @@ struct batch_flight {
     uint64_t run;
     int status;
     json_t *answer;
+    double ended_at; // monotonic seconds
 };
 
 struct batch_flights {
@@ -26,7 +29,7 @@ struct batch_flights {
     bool *woken;
 };
 
-// A free place, or NULL.
+// A free place, or NULL where there is none, or enough requests run.
 struct batch_flight *batch_flights_free(struct batch_flights *flights);
 
 // Begins the request in the place. What `run` says; where it is false the place is free again.
@@ -35,6 +38,9 @@ bool batch_flight_begin(struct batch_flight *flight, const struct batch_runner_o
 
 // How many places that batch has (all batches: NULL).
 size_t batch_flights_count(struct batch_flights *flights, const char *batch);
+
+// How many of a batch still run.
+size_t batch_flights_running(struct batch_flights *flights, const char *batch);
 
 // Whether it has come to its end.
 bool batch_flight_ended(struct batch_flight *flight);

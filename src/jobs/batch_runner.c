@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "jobs/batch_check.h"
 #include "jobs/batch_flights.h"
 #include "jobs/batch_input.h"
@@ -19,8 +20,10 @@
 enum {
     PAUSE_SECONDS = 1, // between looks at the clock, and after what may pass
     COMPLAINT_SECONDS = 10,
-    LINES_AT_ONCE = 64,
+    LINES_AT_ONCE = 256,
     CHECKS_AT_ONCE = 4,
+    RESULTS_AT_ONCE = 16,
+    RESULTS_NANOSECONDS = 50000000, // that an answer waits for others, to be written with them
 };
 
 struct batch_runner {
@@ -31,7 +34,8 @@ struct batch_runner {
     bool woken, closing;
     struct batch_flights flights;
     struct batch_check *checks[CHECKS_AT_ONCE];
-    bool busy; // there is more to do at once
+    bool busy;      // there is more to do at once
+    bool unwritten; // there are answers that wait for others
     time_t complained;
 };
 
@@ -55,9 +59,17 @@ static bool has_status(const struct batch_record *batch, const char *status) {
 
 // ---- answers ----
 
-static size_t ended_of(struct batch_runner *r, const char *batch,
-    struct batch_flight *flights[BATCH_FLIGHTS], struct batch_result results[BATCH_FLIGHTS]) {
-    size_t count = 0;
+// The answers of a batch that are not written, and when the first of them came.
+struct ended {
+    struct batch_flight *flights[BATCH_FLIGHTS];
+    struct batch_result results[BATCH_FLIGHTS];
+    size_t count;
+    double first;
+};
+
+static void find_ended(struct batch_runner *r, const char *batch, struct ended *ended) {
+    ended->count = 0;
+    ended->first = progress_clock();
     for (size_t i = 0; i < BATCH_FLIGHTS; i++) {
         struct batch_flight *flight = &r->flights.places[i];
         if (!flight->used || strcmp(flight->batch, batch) || !batch_flight_ended(flight)) continue;
@@ -65,26 +77,37 @@ static size_t ended_of(struct batch_runner *r, const char *batch,
             batch_flight_release(flight);
             continue;
         }
-        flights[count] = flight;
-        results[count++] =
+        if (flight->ended_at < ended->first) ended->first = flight->ended_at;
+        ended->flights[ended->count] = flight;
+        ended->results[ended->count++] =
             (struct batch_result){flight->line, flight->custom_id, flight->status, flight->answer};
     }
-    return count;
+}
+
+// Each writing holds the store for as long as the disk takes: answers that come one behind the
+// other are written together.
+static bool is_due(struct batch_runner *r, const char *batch, const struct ended *ended) {
+    return ended->count >= RESULTS_AT_ONCE ||
+           progress_clock() - ended->first >= RESULTS_NANOSECONDS * 1e-9 ||
+           !batch_flights_running(&r->flights, batch) || is_closing(r);
 }
 
 // Writes the answers that have come. False where they could not be written, and are kept.
 static bool collect(struct batch_runner *r, struct batch_record *batch) {
-    struct batch_flight *flights[BATCH_FLIGHTS];
-    struct batch_result results[BATCH_FLIGHTS];
+    struct ended ended;
     struct error error;
-    size_t count = ended_of(r, batch->id, flights, results);
-    if (!count) return true;
-    if (!batch_results_add(r->options.store, batch, results, count, &error)) {
+    find_ended(r, batch->id, &ended);
+    if (!ended.count) return true;
+    if (!is_due(r, batch->id, &ended)) {
+        r->unwritten = true;
+        return true;
+    }
+    if (!batch_results_add(r->options.store, batch, ended.results, ended.count, &error)) {
         complain(r, batch->id, &error);
         return false;
     }
-    for (size_t i = 0; i < count; i++)
-        batch_flight_release(flights[i]);
+    for (size_t i = 0; i < ended.count; i++)
+        batch_flight_release(ended.flights[i]);
     return true;
 }
 
@@ -147,7 +170,8 @@ static bool begin_some(struct batch_runner *r, const struct batch_record *batch)
     struct error error;
     size_t count;
     if (!batch_flights_free(&r->flights)) return true;
-    if (!batch_line_list(r->options.store, batch->id, 0, LINES_AT_ONCE, &lines, &count, &error)) {
+    if (!batch_line_list(r->options.store, batch->id, 0, BATCH_FLIGHTS + BATCH_RUNNING, &lines,
+            &count, &error)) {
         complain(r, batch->id, &error);
         return false;
     }
@@ -323,7 +347,9 @@ static void sweep(struct batch_runner *r) {
 static void wait_for_work(struct batch_runner *r, bool any, bool pause) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PAUSE_SECONDS;
+    until.tv_nsec += r->unwritten && !pause ? RESULTS_NANOSECONDS : 0;
+    until.tv_sec += (r->unwritten && !pause ? 0 : PAUSE_SECONDS) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&r->lock);
     int ended = 0;
     while (!r->closing && (!r->woken || pause) && !ended) {
@@ -360,7 +386,7 @@ static void *work(void *context) {
     struct batch_runner *r = context;
     while (!is_closing(r)) {
         bool any;
-        r->busy = false;
+        r->busy = r->unwritten = false;
         bool good = look_at_all(r, &any);
         if (!good || !r->busy) wait_for_work(r, any, !good);
     }
