@@ -94,6 +94,34 @@ test("a stream may be left, and a job cancelled", async () => {
   assert.equal((await client.fineTuning.jobs.retrieve(job.id)).fine_tuned_model, null);
 });
 
+test("the requests of a batch are answered, and its wrong lines are named", async () => {
+  const begin = async (lines) => {
+    const file = await client.files.create({ file: await toFile(Buffer.from(lines.join("\n")), "requests.jsonl"),
+      purpose: "batch" });
+    let batch = await client.batches.create({ input_file_id: file.id, endpoint: "/v1/chat/completions",
+      completion_window: "24h", metadata: { team: "a" } });
+    while (!["completed", "failed"].includes(batch.status)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      batch = await client.batches.retrieve(batch.id);
+    }
+    return batch;
+  };
+  const lines = Array.from({ length: 5 }, (_, i) => JSON.stringify({ custom_id: `one-${i}`, method: "POST",
+    url: "/v1/chat/completions", body: { model: "temper/mini-instruct", max_tokens: 4,
+      messages: [{ role: "user", content: `Say ${i}` }] } }));
+  const batch = await begin(lines);
+  assert.deepEqual([batch.status, batch.request_counts.completed, batch.metadata.team], ["completed", 5, "a"]);
+  const results = (await (await client.files.content(batch.output_file_id)).text()).trim().split("\n").map(JSON.parse);
+  assert.deepEqual(results.map((one) => one.custom_id).sort(), [0, 1, 2, 3, 4].map((i) => `one-${i}`));
+  await assert.rejects(client.batches.cancel(batch.id), OpenAI.ConflictError);
+  const wrong = await begin([lines[0], "{", lines[0]]);
+  assert.deepEqual(wrong.errors.data.map((one) => [one.line, one.code]),
+    [[2, "invalid_json_line"], [3, "duplicate_custom_id"]]);
+  const ids = [];
+  for await (const one of client.batches.list({ limit: 1 })) ids.push(one.id);
+  assert.deepEqual(ids, [wrong.id, batch.id]);
+});
+
 test("a wrong key is refused as OpenAI refuses it", async () => {
   const other = new OpenAI({ apiKey: "sk-temper-wrong", maxRetries: 0 });
   await assert.rejects(other.models.list(), (error) => error.status === 401 && error.code === "invalid_api_key");
