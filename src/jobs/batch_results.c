@@ -178,7 +178,9 @@ static bool hand_over(struct store *store, const struct batch_record *batch, con
         .filename = filename,
         .purpose = (char *)"batch_output",
         .status = (char *)"processed",
-        .bytes = bytes};
+        .bytes = bytes,
+        .expires_at =
+            batch->output_expires_after ? (int64_t)time(NULL) + batch->output_expires_after : 0};
     if (!file_create(store, &file, place, error)) return false;
     memory_free(*file_id);
     *file_id = file.id;

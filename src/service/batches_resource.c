@@ -23,7 +23,8 @@ static const struct field batch_request_fields[] = {
     {"completion_window", FIELD_STRING, FIELD_REQUIRED, .values = batch_windows,
         .about = "What is not answered by then expires."},
     {"metadata", FIELD_OBJECT, .schema = FIELDS_METADATA_SCHEMA},
-    {"output_expires_after", FIELD_OBJECT, FIELD_UNSUPPORTED},
+    {"output_expires_after", FIELD_OBJECT, .shape = &expires_after_shape,
+        .about = "When the files of results are deleted, counted from their creation."},
 };
 const struct shape batch_request_shape = SHAPE("CreateBatch", batch_request_fields);
 
@@ -54,6 +55,7 @@ static bool check_file(
 static void create(struct service *service, const struct request *request, const json_t *body,
     struct reply *reply) {
     const json_t *metadata = fields_get(body, "metadata");
+    const json_t *expiry = fields_get(body, "output_expires_after");
     const char *window = json_string_value(json_object_get(body, "completion_window"));
     struct error error = {0};
     struct batch_record record = {
@@ -63,6 +65,7 @@ static void create(struct service *service, const struct request *request, const
         .completion_window = (char *)window,
         .status = (char *)"validating",
         .metadata = metadata ? json_dumps(metadata, JSON_COMPACT) : NULL,
+        .output_expires_after = json_integer_value(json_object_get(expiry, "seconds")),
     };
     if (batch_create(service->store, &record, batch_window_seconds(window), &error)) {
         reply_json(reply, 200, batch_object(&record));

@@ -12,7 +12,7 @@
 #define INTEGER_COLUMNS                                                                            \
     "created_at, in_progress_at, expires_at, finalizing_at, completed_at, failed_at, expired_at,"  \
     " cancelling_at, cancelled_at, total, completed, failed, output_bytes, error_bytes,"           \
-    " prompt_tokens, answer_tokens"
+    " prompt_tokens, answer_tokens, output_expires_after"
 #define COLUMNS TEXT_COLUMNS ", " INTEGER_COLUMNS
 #define NOT_FINAL "status NOT IN ('completed', 'failed', 'expired', 'cancelled')"
 
@@ -24,7 +24,7 @@ static void read_record(struct sql *sql, struct batch_record *record) {
         &record->finalizing_at, &record->completed_at, &record->failed_at, &record->expired_at,
         &record->cancelling_at, &record->cancelled_at, &record->total, &record->completed,
         &record->failed, &record->output_bytes, &record->error_bytes, &record->prompt_tokens,
-        &record->answer_tokens};
+        &record->answer_tokens, &record->output_expires_after};
     int column = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         *texts[i] = sql_text(sql, column++);
@@ -79,11 +79,11 @@ static bool insert(struct store *store, const struct batch_record *record, struc
     struct sql sql;
     sql_open(&sql, store, error,
         "INSERT INTO batches (id, account, endpoint, input_file, completion_window, status,"
-        " metadata, callback_url, created_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, 'validating', ?, ?, ?, ?)",
-        "tttttttii", record->id, record->account, record->endpoint, record->input_file,
+        " metadata, callback_url, created_at, expires_at, output_expires_after)"
+        " VALUES (?, ?, ?, ?, ?, 'validating', ?, ?, ?, ?, ?)",
+        "tttttttiii", record->id, record->account, record->endpoint, record->input_file,
         record->completion_window, record->metadata, record->callback_url, record->created_at,
-        record->expires_at);
+        record->expires_at, record->output_expires_after);
     return sql_run(&sql, NULL);
 }
 

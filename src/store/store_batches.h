@@ -22,6 +22,7 @@ struct batch_record {
     int64_t total, completed, failed;  // requests
     int64_t output_bytes, error_bytes; // of the results that count
     int64_t prompt_tokens, answer_tokens;
+    int64_t output_expires_after; // seconds from the results files' creation, 0 for never
 };
 
 // One request of a batch, as its input has it.

@@ -62,6 +62,8 @@ static const char *const migrations[] = {
     " created_at INTEGER NOT NULL);"
     "CREATE INDEX parts_of_upload ON upload_parts (upload);"
     "ALTER TABLE files ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;",
+    // results of batches that expire
+    "ALTER TABLE batches ADD COLUMN output_expires_after INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *const *store_migrations(size_t *count) {

@@ -144,6 +144,15 @@ class Batches(unittest.TestCase):
         self.client.batches.cancel(batch.id)
         self.finish(batch)
 
+    def test_results_expire_as_was_asked_for(self):
+        batch = self.finish(self.begin([request(0), request(1, temperature=9)],
+                                       output_expires_after={"anchor": "created_at", "seconds": 7200}))
+        for file_id in (batch.output_file_id, batch.error_file_id):
+            file = self.client.files.retrieve(file_id)
+            self.assertEqual(file.expires_at - file.created_at, 7200)
+        for wrong in ({"anchor": "created_at", "seconds": 60}, {"anchor": "now", "seconds": 7200}, {"seconds": 7200}):
+            self.assertRaises(openai.BadRequestError, self.begin, [request(0)], output_expires_after=wrong)
+
     def ask_later(self, number=3, **wish):
         return self.client.chat.completions.create(**request(number)["body"], extra_body={"metadata": {
             "team": "search", "@kluster.ai": {"async": True, "completion_window": "48h", **wish}}})
