@@ -9,6 +9,7 @@
 #include "jobs/batch_runner.h"
 #include "jobs/supervisor.h"
 #include "jobs/upload_keeper.h"
+#include "jobs/webhook_sender.h"
 #include "service/access_log.h"
 #include "service/completion.h"
 #include "service/metrics.h"
@@ -28,6 +29,7 @@ static const char *data = "./temper-data";
 static const char *address = "127.0.0.1:8080";
 static const char *port_file, *launcher, *certificate, *private_key, *allow_origin;
 static const char *access_log = "-", *log_format = "text", *metrics = "local";
+static bool private_webhooks;
 static long threads, connections, drain_seconds = 20;
 
 static const struct cli_option options[] = {
@@ -49,6 +51,8 @@ static const struct cli_option options[] = {
         "for requests in progress to end in, once SIGTERM has come (20)"},
     {"--metrics", "local|open", CLI_TEXT, &metrics,
         "whom /metrics answers: this machine, or everyone (local)"},
+    {"--allow-private-webhooks", NULL, CLI_FLAG, &private_webhooks,
+        "deliver webhooks to this machine and its own network, and by plain http, too"},
     {"--launcher", "COMMAND", CLI_TEXT, &launcher,
         "put before the trainer's command, e.g. \"srun\""},
 };
@@ -71,6 +75,7 @@ struct house {
     struct supervisor *supervisor;
     struct batch_runner *batches;
     struct upload_keeper *uploads;
+    struct webhook_sender *webhooks;
     struct service service;
     struct server *server;
 };
@@ -119,6 +124,10 @@ static bool open_side_work(struct house *house, struct error *error) {
     house->service.batches = house->batches;
     if (!upload_keeper_open(&house->uploads, house->store, error)) return false;
     house->service.uploads = house->uploads;
+    struct webhook_sender_options webhook_options = {house->store, private_webhooks};
+    if (!webhook_sender_open(&house->webhooks, &webhook_options, error)) return false;
+    house->service.webhooks = house->webhooks;
+    house->service.inward_webhooks = private_webhooks;
     return true;
 }
 
@@ -157,6 +166,7 @@ static void close_house(struct house *house) {
     server_close(house->server, 0);
     batch_runner_close(house->batches);
     upload_keeper_close(house->uploads);
+    webhook_sender_close(house->webhooks);
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);
     if (house->store) store_close(house->store);

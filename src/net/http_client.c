@@ -1,9 +1,11 @@
 // Requests through libcurl's easy interface: one handle for each, nothing kept between them.
 #include "net/http_client.h"
+#include "net/address_guard.h"
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { CONNECT_SECONDS = 10, MAX_REDIRECTS = 8 };
 
@@ -14,6 +16,7 @@ struct exchange {
     struct curl_slist *headers;
     curl_mime *form;
     char fault[CURL_ERROR_SIZE];
+    bool refused; // the last address that was tried points inward
 };
 
 static void start_library(void) {
@@ -33,8 +36,28 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context) {
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
     if (request->sink && status < 300)
         return request->sink(request->sink_context, bytes, length) ? length : CURL_WRITEFUNC_ERROR;
-    buffer_append(&exchange->answer->body, bytes, length);
+    struct buffer *body = &exchange->answer->body;
+    size_t room = body->maximum - body->length;
+    buffer_append(body, bytes, request->excerpt && length > room ? room : length);
     return exchange->answer->body.failed ? CURL_WRITEFUNC_ERROR : length;
+}
+
+// Every connection comes through here with the address that its name has now: an answer of the
+// domain name system cannot be one thing when it is checked and another when it is used.
+static curl_socket_t open_outward(
+    void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct exchange *exchange = context;
+    exchange->refused = purpose != CURLSOCKTYPE_IPCXN || address_is_inward(&address->addr);
+    if (exchange->refused) return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+static bool set_guard(struct exchange *exchange) {
+    CURL *curl = exchange->curl;
+    if (!exchange->request->outward) return true;
+    return curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_outward) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, exchange) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK;
 }
 
 static bool add_headers(struct exchange *exchange) {
@@ -95,7 +118,8 @@ static bool set_options(struct exchange *exchange) {
            curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_USERAGENT, HTTP_USER_AGENT) == CURLE_OK &&
-           set_redirects(exchange) && add_headers(exchange) && add_body(exchange) &&
+           set_redirects(exchange) && set_guard(exchange) && add_headers(exchange) &&
+           add_body(exchange) &&
            curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
 }
 
@@ -117,6 +141,10 @@ static bool perform(struct exchange *exchange, struct error *error) {
             "cannot be read, or an address that is none",
             exchange->request->url);
     CURLcode code = curl_easy_perform(exchange->curl);
+    if (code == CURLE_COULDNT_CONNECT && exchange->request->outward && exchange->refused)
+        return error_set(error, ERROR_UNSUPPORTED,
+            "%.200s leads to this machine or its own network, which is not allowed",
+            exchange->request->url);
     if (code != CURLE_OK)
         return error_set(error, ERROR_IO, "%s %.200s: %s", exchange->request->method,
             exchange->request->url,

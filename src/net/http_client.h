@@ -28,6 +28,8 @@ struct http_request {
     size_t part_count;
     int timeout_seconds; // for the whole exchange; 0 for none
     const char *token;   // a bearer token for the address's own host; NULL for none
+    bool outward;        // connects to the open internet only, and through no proxy
+    bool excerpt;        // of a body longer than the maximum, its beginning is enough
     bool follow;         // redirects, to wherever they lead, without the token
     // Where the answer's body goes if its status is below 300: returns false to stop. NULL: to
     // `body` of the answer, as every other body does.

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "jobs/batch_input.h"
 #include "jobs/batch_runner.h"
+#include "net/address_guard.h"
 #include "service/batch_object.h"
 #include "service/chat_request.h"
 #include "service/fields.h"
@@ -29,7 +30,7 @@ static const struct field wish_fields[] = {
     {"completion_window", FIELD_STRING, .values = batch_windows},
     {"endpoint", FIELD_STRING, .values = endpoints},
     {"strict_completion_window", FIELD_BOOLEAN, FIELD_ADVISORY},
-    {"callback_url", FIELD_STRING, FIELD_UNSUPPORTED, 1, URL_LENGTH},
+    {"callback_url", FIELD_STRING, FIELD_OPTIONAL, 1, URL_LENGTH},
 };
 static const struct shape wish_shape = SHAPE("AsynchronousChat", wish_fields);
 
@@ -143,7 +144,8 @@ static bool create(struct service *service, const struct request *request,
         .completion_window =
             (char *)json_string_value(json_object_get(later->wish, "completion_window")),
         .status = (char *)"validating",
-        .metadata = other_metadata(body)};
+        .metadata = other_metadata(body),
+        .callback_url = (char *)json_string_value(fields_get(later->wish, "callback_url"))};
     bool good = (batch.id || memory_error(error, "a batch")) &&
                 write_input(service, id, line, path, error) &&
                 store_batch(service, &file, path, &batch, error);
@@ -161,6 +163,16 @@ static bool check_line(const char *line, struct reply *reply) {
     return false;
 }
 
+static bool check_callback(
+    struct service *service, const struct chat_later *later, struct reply *reply) {
+    struct error error;
+    const char *url = json_string_value(fields_get(later->wish, "callback_url"));
+    if (!url || address_check_url(url, service->inward_webhooks, &error)) return true;
+    reply_error(reply, 400, "invalid_value", "metadata." WISH ".callback_url",
+        "Invalid 'metadata." WISH ".callback_url': %s.", error.message);
+    return false;
+}
+
 void chat_later_create(struct service *service, const struct request *request,
     const struct chat_later *later, const json_t *body, const struct chat_request *chat,
     struct reply *reply) {
@@ -171,6 +183,7 @@ void chat_later_create(struct service *service, const struct request *request,
             "Invalid value for 'stream': an asynchronous request cannot ask for a stream.");
         return;
     }
+    if (!check_callback(service, later, reply)) return;
     char *line = make_id(id, &error) ? input_line(id, body) : NULL;
     if (!line && error.code == ERROR_NONE) memory_error(&error, "a batch");
     if (!line) {

@@ -34,6 +34,16 @@ HANDLER(batches_list);
 HANDLER(batches_retrieve);
 HANDLER(batches_cancel);
 
+HANDLER(webhooks_create);
+HANDLER(webhooks_list);
+HANDLER(webhooks_callback_secret);
+HANDLER(webhooks_retrieve);
+HANDLER(webhooks_update);
+HANDLER(webhooks_delete);
+HANDLER(webhooks_test);
+HANDLER(webhooks_deliveries);
+HANDLER(webhooks_redeliver);
+
 HANDLER(models_list);
 HANDLER(models_retrieve);
 HANDLER(models_delete);

@@ -12,6 +12,7 @@ struct store;
 struct supervisor;
 struct batch_runner;
 struct upload_keeper;
+struct webhook_sender;
 struct engine;
 
 struct service {
@@ -19,6 +20,8 @@ struct service {
     struct supervisor *supervisor;
     struct batch_runner *batches;
     struct upload_keeper *uploads;
+    struct webhook_sender *webhooks;
+    bool inward_webhooks; // the operator allows addresses of this machine and its network
     struct engine *engine;
     const char *data; // the data directory
     struct metrics *metrics;

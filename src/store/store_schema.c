@@ -64,6 +64,35 @@ static const char *const migrations[] = {
     "ALTER TABLE files ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;",
     // results of batches that expire
     "ALTER TABLE batches ADD COLUMN output_expires_after INTEGER NOT NULL DEFAULT 0;",
+    // webhooks; the end of a job or a batch puts a line into the outbox, in its own transaction
+    "CREATE TABLE webhook_endpoints (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT "
+    "NULL,"
+    " account TEXT NOT NULL, url TEXT NOT NULL, events TEXT NOT NULL, description TEXT,"
+    " secret TEXT NOT NULL, disabled_reason TEXT, created_at INTEGER NOT NULL);"
+    "CREATE INDEX endpoints_of_account ON webhook_endpoints (account, seq);"
+    "CREATE TABLE webhook_secrets (account TEXT PRIMARY KEY, secret TEXT NOT NULL);"
+    "CREATE TABLE webhook_outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL,"
+    " type TEXT NOT NULL, object TEXT NOT NULL, created_at INTEGER NOT NULL);"
+    "CREATE TABLE webhook_deliveries (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT UNIQUE NOT NULL, account TEXT NOT NULL, endpoint TEXT, url TEXT NOT NULL,"
+    " secret TEXT NOT NULL, event TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,"
+    " status TEXT NOT NULL, response TEXT, created_at INTEGER NOT NULL,"
+    " next_attempt_at INTEGER NOT NULL, last_attempt_at INTEGER NOT NULL DEFAULT 0,"
+    " attempts INTEGER NOT NULL DEFAULT 0, response_status INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX deliveries_of_endpoint ON webhook_deliveries (endpoint, seq);"
+    "CREATE INDEX deliveries_due ON webhook_deliveries (status, next_attempt_at);"
+    "CREATE TRIGGER job_ends AFTER UPDATE OF status ON jobs"
+    " WHEN NEW.status IN ('succeeded', 'failed', 'cancelled') AND OLD.status <> NEW.status"
+    " BEGIN INSERT INTO webhook_outbox (account, type, object, created_at) VALUES"
+    " (NEW.account, 'fine_tuning.job.' || NEW.status, NEW.id, strftime('%s', 'now')); END;"
+    "CREATE TRIGGER batch_ends AFTER UPDATE OF status ON batches"
+    " WHEN NEW.status IN ('completed', 'failed', 'expired', 'cancelled')"
+    " AND OLD.status <> NEW.status"
+    " BEGIN INSERT INTO webhook_outbox (account, type, object, created_at) VALUES"
+    " (NEW.account, 'batch.' || NEW.status, NEW.id, strftime('%s', 'now'));"
+    " INSERT INTO webhook_outbox (account, type, object, created_at) SELECT"
+    " NEW.account, 'callback', NEW.id, strftime('%s', 'now') WHERE NEW.callback_url IS NOT NULL;"
+    " END;",
 };
 
 const char *const *store_migrations(size_t *count) {
