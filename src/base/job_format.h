@@ -9,6 +9,9 @@
 //                  id as text: who can take the lock knows that no trainer lives
 //   cancel         made by whoever wants the job to end; the trainer looks for it between
 //                  micro-batches, ends with status "cancelled" and exit code 3
+//   pause          made by whoever wants the job to rest; the trainer ends as if it were
+//   interrupted.
+//                  Gone again before the trainer is started anew
 //   checkpoints/   step-<8 digits>/, each complete once it bears its name
 //   adapter/       the result, in peft's format; complete once it bears its name
 //   model/         the result in its place where all parameters were trained
@@ -56,6 +59,7 @@
 #define JOB_EVENTS_FILE "events.jsonl"
 #define JOB_LOCK_FILE "lock"
 #define JOB_CANCEL_FILE "cancel"
+#define JOB_PAUSE_FILE "pause"
 #define JOB_CHECKPOINT_DIRECTORY "checkpoints"
 #define JOB_ADAPTER_DIRECTORY "adapter"
 #define JOB_MODEL_DIRECTORY "model"

@@ -151,6 +151,18 @@ bool job_directory_cancel(const char *path, struct error *error) {
            file_write_atomic(cancel, "", 0, error);
 }
 
+bool job_directory_pause(const char *path, struct error *error) {
+    char pause[FILE_PATH_SIZE];
+    return file_path(pause, sizeof pause, error, path, JOB_PAUSE_FILE) &&
+           file_write_atomic(pause, "", 0, error);
+}
+
+bool job_directory_resume(const char *path, struct error *error) {
+    char pause[FILE_PATH_SIZE];
+    return file_path(pause, sizeof pause, error, path, JOB_PAUSE_FILE) &&
+           file_remove_tree(pause, error);
+}
+
 void job_directory_tidy(const char *path) {
     static const char *const names[] = {
         JOB_CHECKPOINT_DIRECTORY, JOB_ADAPTER_DIRECTORY, training_link, validation_link};

@@ -24,6 +24,10 @@ bool job_directory_base(
 bool job_directory_is_held(const char *path);
 
 // Asks the trainer to end.
+// Asks the trainer to rest, or takes that back.
+bool job_directory_pause(const char *path, struct error *error) WARN_UNUSED;
+bool job_directory_resume(const char *path, struct error *error) WARN_UNUSED;
+
 bool job_directory_cancel(const char *path, struct error *error) WARN_UNUSED;
 
 // Removes what a job that has ended needs no longer: checkpoints and links to data.

@@ -152,6 +152,7 @@ static bool take_metrics(struct reading *r, const json_t *event) {
     estimate(r->job, event);
     r->job->last_step = step;
     r->job->attempts = 0;
+    if (!set_json(&r->job->metrics, event, r->error)) return false;
     if (!is_shown(event)) return true;
     json_t *data = json_copy((json_t *)event);
     json_object_del(data, "type");
@@ -197,6 +198,9 @@ static bool take_status(struct reading *r, const json_t *event) {
     struct job_record *job = r->job;
     const char *status = text_of(event, "status");
     bool ok = true;
+    // A file that was being checked when the job was paused is good.
+    if (status && !strcmp(job->status, "paused") && !strcmp(status, "queued"))
+        return set_text(&job->resume_status, status, r->error);
     // A resumed run says again that it is running.
     if (!status || !job_state_may_follow(job->status, status)) return true;
     if (!strcmp(status, "queued"))
@@ -296,11 +300,10 @@ bool job_events_follow(struct store *store, struct job_record *job, struct error
     return ok;
 }
 
-// ---- ends without a trainer ----
+// ---- changes without a trainer ----
 
-// The last event and the status, both or neither.
-static bool end(struct reading *r, const char *status, const char *level, const char *message) {
-    r->job->finished_at = (int64_t)time(NULL);
+// The event and the status, both or neither.
+static bool change(struct reading *r, const char *status, const char *level, const char *message) {
     r->job->estimated_finish = 0;
     if (!set_text(&r->job->status, status, r->error) || !store_begin(r->store, r->error))
         return false;
@@ -308,6 +311,11 @@ static bool end(struct reading *r, const char *status, const char *level, const 
         return store_commit(r->store, r->error);
     store_rollback(r->store);
     return false;
+}
+
+static bool end(struct reading *r, const char *status, const char *level, const char *message) {
+    r->job->finished_at = (int64_t)time(NULL);
+    return change(r, status, level, message);
 }
 
 bool job_events_fail(struct store *store, struct job_record *job, const char *code,
@@ -325,4 +333,23 @@ bool job_events_fail(struct store *store, struct job_record *job, const char *co
 bool job_events_cancel(struct store *store, struct job_record *job, struct error *error) {
     struct reading reading = {store, job, error, 0};
     return end(&reading, "cancelled", "info", "The job has been cancelled");
+}
+
+bool job_events_pause(struct store *store, struct job_record *job, struct error *error) {
+    struct reading reading = {store, job, error, 0};
+    bool validating = !strcmp(job->status, "validating_files");
+    if (!job_state_may_follow(job->status, "paused"))
+        return error_set(
+            error, ERROR_CONFLICT, "the job cannot be paused: its status is %s", job->status);
+    return set_text(&job->resume_status, validating ? "validating_files" : "queued", error) &&
+           change(&reading, "paused", "info", "The job has been paused");
+}
+
+bool job_events_resume(struct store *store, struct job_record *job, struct error *error) {
+    struct reading reading = {store, job, error, 0};
+    if (strcmp(job->status, "paused") != 0)
+        return error_set(
+            error, ERROR_CONFLICT, "the job cannot be resumed: its status is %s", job->status);
+    return change(&reading, job->resume_status ? job->resume_status : "queued", "info",
+        "The job has been resumed");
 }

@@ -17,6 +17,12 @@ void job_events_tell(struct store *store, const struct job_record *job, const ch
 // Ends a job that has no trainer to end it.
 bool job_events_fail(struct store *store, struct job_record *job, const char *code,
     const char *message, const char *param, struct error *error) WARN_UNUSED;
+
+// From validating, queued or running to paused, and back. ERROR_CONFLICT from any other.
+bool job_events_pause(struct store *store, struct job_record *job, struct error *error) WARN_UNUSED;
+bool job_events_resume(
+    struct store *store, struct job_record *job, struct error *error) WARN_UNUSED;
+
 bool job_events_cancel(
     struct store *store, struct job_record *job, struct error *error) WARN_UNUSED;
 

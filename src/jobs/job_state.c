@@ -2,15 +2,17 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { MAX_NEXT = 3 };
+enum { MAX_NEXT = 4 };
 
 static const struct {
     const char *from;
     const char *to[MAX_NEXT];
 } moves[] = {
-    {"validating_files", {"queued", "failed", "cancelled"}},
-    {"queued", {"running", "failed", "cancelled"}},
-    {"running", {"succeeded", "failed", "cancelled"}},
+    {"validating_files", {"queued", "failed", "cancelled", "paused"}},
+    {"queued", {"running", "failed", "cancelled", "paused"}},
+    {"running", {"succeeded", "failed", "cancelled", "paused"}},
+    // A trainer may come to its end before it sees that it is to rest.
+    {"paused", {"succeeded", "failed", "cancelled"}},
 };
 
 bool job_state_may_follow(const char *from, const char *to) {

@@ -50,6 +50,10 @@ static bool is_validating(const struct job_record *job) {
     return !strcmp(job->status, "validating_files");
 }
 
+static bool is_paused(const struct job_record *job) {
+    return !strcmp(job->status, "paused");
+}
+
 static void tidy(struct supervisor *s, const char *job) {
     char directory[FILE_PATH_SIZE];
     struct error ignored;
@@ -112,6 +116,10 @@ static void start_trainer(struct supervisor *s, struct job_record *job) {
     bool training = !is_validating(job);
     struct trainer *trainer;
     if (!prepare(s, job, directory)) return;
+    if (!job_directory_resume(directory, &error)) {
+        complain(s, job->id, &error);
+        return;
+    }
     if (!(trainer = trainer_set_add(&s->trainers, job->id, 0, training))) return;
     if (trainer_process_start(directory, !training, s->options.launcher, &trainer->process, &error))
         return;
@@ -137,8 +145,10 @@ static void lose_track(struct supervisor *s, struct job_record *job, const struc
     job_record_free(&stored);
 }
 
-// A trainer that ended while the job went on to its next state is as it should be.
+// A trainer that ended while the job went on to its next state, or that was to rest, is as it
+// should be.
 static bool has_died(const struct trainer *trainer, const struct job_record *job) {
+    if (trainer->resting || is_paused(job)) return false;
     return trainer->training || is_validating(job);
 }
 
@@ -158,8 +168,8 @@ static void look_at(struct supervisor *s, struct job_record *job) {
     }
     if (job_status_is_final(job->status))
         tidy(s, job->id);
-    else if (trainer_set_count(&s->trainers, !is_validating(job)) <
-             (is_validating(job) ? MAX_VALIDATING : MAX_TRAINING))
+    else if (!is_paused(job) && trainer_set_count(&s->trainers, !is_validating(job)) <
+                                    (is_validating(job) ? MAX_VALIDATING : MAX_TRAINING))
         start_trainer(s, job);
 }
 
@@ -193,10 +203,13 @@ static bool look_at_all(struct supervisor *s) {
         return true;
     }
     reap(s, jobs, count);
-    for (size_t i = 0; i < count; i++)
+    size_t at_work = 0;
+    for (size_t i = 0; i < count; i++) {
         look_at(s, &jobs[i]);
+        at_work += !is_paused(&jobs[i]);
+    }
     job_list_free(jobs, count);
-    return count > 0 || s->trainers.count > 0;
+    return at_work > 0 || s->trainers.count > 0;
 }
 
 // What an earlier server left in a job's directory: a trainer at work, one that may have ended
@@ -319,17 +332,50 @@ static bool cancel(struct supervisor *s, struct job_record *job, struct error *e
     return true;
 }
 
-bool supervisor_cancel(
-    struct supervisor *supervisor, const char *account, const char *job, struct error *error) {
+// The trainer sees the file within a micro-batch; what it still says is read.
+static bool pause_job(struct supervisor *s, struct job_record *job, struct error *error) {
+    char directory[FILE_PATH_SIZE];
+    struct trainer *trainer = trainer_set_find(&s->trainers, job->id);
+    if (!job_directory_path(s->options.store, job->id, directory, error) ||
+        !file_make_directories(directory, error) || !job_events_pause(s->options.store, job, error))
+        return false;
+    if (trainer) trainer->resting = true;
+    return job_directory_pause(directory, error);
+}
+
+// One whose trainer has not ended yet waits for that: it may be writing its checkpoint.
+static bool resume_job(struct supervisor *s, struct job_record *job, struct error *error) {
+    return job_events_resume(s->options.store, job, error);
+}
+
+// Does something to the account's job while the supervisor's thread does not look at any.
+static bool with_job(struct supervisor *s, const char *account, const char *job,
+    bool (*act)(struct supervisor *s, struct job_record *job, struct error *error),
+    struct error *error) {
     struct job_record record;
-    pthread_mutex_lock(&supervisor->lock);
-    bool ok = job_get(supervisor->options.store, account, job, &record, error);
+    pthread_mutex_lock(&s->lock);
+    bool ok = job_get(s->options.store, account, job, &record, error);
     if (ok) {
-        ok = cancel(supervisor, &record, error);
+        ok = act(s, &record, error);
         job_record_free(&record);
     }
-    supervisor->woken = true;
-    pthread_cond_signal(&supervisor->wake);
-    pthread_mutex_unlock(&supervisor->lock);
+    s->woken = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
     return ok;
+}
+
+bool supervisor_cancel(
+    struct supervisor *supervisor, const char *account, const char *job, struct error *error) {
+    return with_job(supervisor, account, job, cancel, error);
+}
+
+bool supervisor_pause(
+    struct supervisor *supervisor, const char *account, const char *job, struct error *error) {
+    return with_job(supervisor, account, job, pause_job, error);
+}
+
+bool supervisor_resume(
+    struct supervisor *supervisor, const char *account, const char *job, struct error *error) {
+    return with_job(supervisor, account, job, resume_job, error);
 }

@@ -30,4 +30,12 @@ void supervisor_wake(struct supervisor *supervisor);
 bool supervisor_cancel(struct supervisor *supervisor, const char *account, const char *job,
     struct error *error) WARN_UNUSED;
 
+// Pauses the account's job: its trainer writes a checkpoint and ends within a step, and the machine
+// is free for others. A resumed job ends in the same bytes as one that never rested.
+// ERROR_NOT_FOUND; ERROR_CONFLICT where its status does not allow it.
+bool supervisor_pause(struct supervisor *supervisor, const char *account, const char *job,
+    struct error *error) WARN_UNUSED;
+bool supervisor_resume(struct supervisor *supervisor, const char *account, const char *job,
+    struct error *error) WARN_UNUSED;
+
 #endif

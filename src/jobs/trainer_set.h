@@ -12,6 +12,7 @@ enum { MAX_TRAINERS = 64 };
 struct trainer {
     char job[64];
     pid_t process; // 0: not our child
+    bool resting;  // it was asked to end and go on later
     bool training; // else it validates
     bool ended;
     char how[64]; // it ended, in words: "ended with status 1"

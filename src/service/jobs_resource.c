@@ -165,16 +165,31 @@ void jobs_list(struct service *service, struct request *request, struct reply *r
     reply_json(reply, 200, reply_list(data, more));
 }
 
-void jobs_cancel(struct service *service, struct request *request, struct reply *reply) {
+// Has the supervisor do something to the job that the path names, and answers with the job.
+static void change_job(struct service *service, struct request *request, struct reply *reply,
+    bool (*change)(struct supervisor *, const char *, const char *, struct error *),
+    const char *doing) {
     struct job_record job;
     struct error error = {0};
     if (!get_job(service, request, &job, reply)) return;
-    bool cancelled = supervisor_cancel(service->supervisor, request->account, job.id, &error);
+    bool changed = change(service->supervisor, request->account, job.id, &error);
     job_record_free(&job);
-    if (cancelled)
+    if (changed)
         jobs_retrieve(service, request, reply);
     else
-        reply_failure(reply, "cancelling the job", &error);
+        reply_failure(reply, doing, &error);
+}
+
+void jobs_cancel(struct service *service, struct request *request, struct reply *reply) {
+    change_job(service, request, reply, supervisor_cancel, "cancelling the job");
+}
+
+void jobs_pause(struct service *service, struct request *request, struct reply *reply) {
+    change_job(service, request, reply, supervisor_pause, "pausing the job");
+}
+
+void jobs_resume(struct service *service, struct request *request, struct reply *reply) {
+    change_job(service, request, reply, supervisor_resume, "resuming the job");
 }
 
 // Reads the page and gets the job of a list that belongs to it. False with the reply made.

@@ -26,6 +26,8 @@ HANDLER(jobs_create);
 HANDLER(jobs_list);
 HANDLER(jobs_retrieve);
 HANDLER(jobs_cancel);
+HANDLER(jobs_pause);
+HANDLER(jobs_resume);
 HANDLER(jobs_events);
 HANDLER(jobs_checkpoints);
 

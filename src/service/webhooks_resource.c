@@ -226,8 +226,7 @@ void webhooks_callback_secret(
         reply_failure(reply, "making the secret of callbacks", &error);
         return;
     }
-    reply_json(reply, 200,
-        json_pack("{s:s, s:s}", "object", "callback_secret", "secret", secret));
+    reply_json(reply, 200, json_pack("{s:s, s:s}", "object", "callback_secret", "secret", secret));
     memory_free(secret);
 }
 

@@ -107,6 +107,8 @@ struct job_record {
     char *lora;                                        // JSON, NULL if nothing was asked for
     char *metadata, *result_files;                     // JSON, NULL if none
     char *error_code, *error_message, *error_param;    // NULL if none
+    char *resume_status;                               // of one that is paused: what it goes on as
+    char *metrics;                                     // JSON: the last step's, NULL if none
     int64_t seed, created_at;
     int64_t finished_at, estimated_finish, trained_tokens; // 0 while not known
     // The supervisor's own notes.

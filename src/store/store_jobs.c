@@ -6,7 +6,8 @@
 #define COLUMNS                                                                                    \
     "id, account, model, training_file, validation_file, suffix, status, fine_tuned_model,"        \
     " hyperparameters, lora, metadata, result_files, error_code, error_message, error_param,"      \
-    " seed, created_at, finished_at, estimated_finish, trained_tokens, events_read, last_step,"    \
+    " resume_status, metrics, seed, created_at, finished_at, estimated_finish, trained_tokens, "   \
+    "events_read, last_step,"                                                                      \
     " attempts"
 
 #define NOT_FINAL "status NOT IN ('succeeded', 'failed', 'cancelled')"
@@ -15,7 +16,8 @@ static void read_record(struct sql *sql, struct job_record *record) {
     char **const texts[] = {&record->id, &record->account, &record->model, &record->training_file,
         &record->validation_file, &record->suffix, &record->status, &record->fine_tuned_model,
         &record->hyperparameters, &record->lora, &record->metadata, &record->result_files,
-        &record->error_code, &record->error_message, &record->error_param};
+        &record->error_code, &record->error_message, &record->error_param, &record->resume_status,
+        &record->metrics};
     int64_t *const integers[] = {&record->seed, &record->created_at, &record->finished_at,
         &record->estimated_finish, &record->trained_tokens, &record->events_read,
         &record->last_step, &record->attempts};
@@ -30,7 +32,8 @@ void job_record_free(struct job_record *record) {
     char *const texts[] = {record->id, record->account, record->model, record->training_file,
         record->validation_file, record->suffix, record->status, record->fine_tuned_model,
         record->hyperparameters, record->lora, record->metadata, record->result_files,
-        record->error_code, record->error_message, record->error_param};
+        record->error_code, record->error_message, record->error_param, record->resume_status,
+        record->metrics};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         memory_free(texts[i]);
     memset(record, 0, sizeof *record);
@@ -125,12 +128,14 @@ bool job_update(struct store *store, const struct job_record *r, struct error *e
     int changed;
     sql_open(&sql, store, error,
         "UPDATE jobs SET status = ?, fine_tuned_model = ?, hyperparameters = ?, lora = ?,"
-        " result_files = ?, error_code = ?, error_message = ?, error_param = ?, finished_at = ?,"
+        " result_files = ?, error_code = ?, error_message = ?, error_param = ?, resume_status = ?,"
+        " metrics = ?, finished_at = ?,"
         " estimated_finish = ?, trained_tokens = ?, events_read = ?, last_step = ?, attempts = ?"
         " WHERE id = ? AND " NOT_FINAL,
-        "ttttttttiiiiiit", r->status, r->fine_tuned_model, r->hyperparameters, r->lora,
-        r->result_files, r->error_code, r->error_message, r->error_param, r->finished_at,
-        r->estimated_finish, r->trained_tokens, r->events_read, r->last_step, r->attempts, r->id);
+        "ttttttttttiiiiiit", r->status, r->fine_tuned_model, r->hyperparameters, r->lora,
+        r->result_files, r->error_code, r->error_message, r->error_param, r->resume_status,
+        r->metrics, r->finished_at, r->estimated_finish, r->trained_tokens, r->events_read,
+        r->last_step, r->attempts, r->id);
     if (!sql_run(&sql, &changed)) return false;
     return changed ||
            error_set(error, ERROR_CONFLICT, "the job %s has ended, or is not there", r->id);

@@ -93,6 +93,8 @@ static const char *const migrations[] = {
     " INSERT INTO webhook_outbox (account, type, object, created_at) SELECT"
     " NEW.account, 'callback', NEW.id, strftime('%s', 'now') WHERE NEW.callback_url IS NOT NULL;"
     " END;",
+    // jobs that rest, and what they measured last
+    "ALTER TABLE jobs ADD COLUMN resume_status TEXT; ALTER TABLE jobs ADD COLUMN metrics TEXT;",
 };
 
 const char *const *store_migrations(size_t *count) {

@@ -25,7 +25,7 @@ struct job {
     struct train_events events;
     struct dataset *training;
     struct dataset *validation;
-    char cancel_path[FILE_PATH_SIZE];
+    char cancel_path[FILE_PATH_SIZE], pause_path[FILE_PATH_SIZE];
     struct progress progress;
     bool progress_started;
 };
@@ -212,7 +212,7 @@ static bool report_examples(struct job *job, struct error *error) {
 static enum trainer_stop asked_to_stop(void *context) {
     const struct job *job = context;
     if (file_exists(job->cancel_path)) return TRAINER_CANCEL;
-    return interrupted ? TRAINER_INTERRUPT : TRAINER_GO_ON;
+    return interrupted || file_exists(job->pause_path) ? TRAINER_INTERRUPT : TRAINER_GO_ON;
 }
 
 static void show_metrics(void *context, const struct train_metrics *metrics) {
@@ -305,7 +305,8 @@ enum job_exit train_job_run(
     catch_signals();
     train_spec_init(&job.spec);
     if (take_lock(&job, error) && train_events_open(&job.events, directory, error) &&
-        file_path(job.cancel_path, sizeof job.cancel_path, error, directory, JOB_CANCEL_FILE)) {
+        file_path(job.cancel_path, sizeof job.cancel_path, error, directory, JOB_CANCEL_FILE) &&
+        file_path(job.pause_path, sizeof job.pause_path, error, directory, JOB_PAUSE_FILE)) {
         struct error ignored;
         if (read_spec(&job, error))
             result = run(&job, error);
