@@ -12,6 +12,7 @@
 #include "jobs/webhook_sender.h"
 #include "service/access_log.h"
 #include "service/completion.h"
+#include "service/job_stream.h"
 #include "service/metrics.h"
 #include "service/server.h"
 #include "service/service.h"
@@ -124,6 +125,9 @@ static bool open_side_work(struct house *house, struct error *error) {
     house->service.batches = house->batches;
     if (!upload_keeper_open(&house->uploads, house->store, error)) return false;
     house->service.uploads = house->uploads;
+    if (!job_streams_open(
+            &house->service.job_streams, house->store, &house->service.draining, error))
+        return false;
     struct webhook_sender_options webhook_options = {house->store, private_webhooks};
     if (!webhook_sender_open(&house->webhooks, &webhook_options, error)) return false;
     house->service.webhooks = house->webhooks;
@@ -164,6 +168,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
 
 static void close_house(struct house *house) {
     server_close(house->server, 0);
+    job_streams_close(house->service.job_streams);
     batch_runner_close(house->batches);
     upload_keeper_close(house->uploads);
     webhook_sender_close(house->webhooks);

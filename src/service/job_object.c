@@ -112,6 +112,13 @@ static json_t *error_object(const struct job_record *job) {
         "param", job->error_param);
 }
 
+// What the last step measured, under a name that neither of the two APIs has.
+static json_t *measured(const struct job_record *job) {
+    json_t *metrics = job->metrics ? stored(job->metrics) : NULL;
+    json_object_del(metrics, "type");
+    return metrics ? json_pack("{s:o}", "temper", metrics) : json_object();
+}
+
 json_t *job_object(const struct job_record *job) {
     json_t *hyperparameters = stored_or(job->hyperparameters, json_object());
     json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s?, s:s?, s:s, s:s?, s:I}",     //
@@ -138,7 +145,7 @@ json_t *job_object(const struct job_record *job) {
     json_object_set_new(object, "usage_metrics", json_null());
     json_object_set_new(object, "shared_with_openai", json_false());
     json_object_set_new(object, "labels", json_array());
-    json_object_set_new(object, "metrics", json_object());
+    json_object_set_new(object, "metrics", measured(job));
     return object;
 }
 

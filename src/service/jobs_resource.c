@@ -3,11 +3,13 @@
 #include "jobs/supervisor.h"
 #include "service/job_object.h"
 #include "service/job_request.h"
+#include "service/job_stream.h"
 #include "service/query.h"
 #include "service/reply.h"
 #include "service/request.h"
 #include "service/resources.h"
 #include "service/service.h"
+#include "service/shapes.h"
 #include "store/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +149,41 @@ void jobs_retrieve(struct service *service, struct request *request, struct repl
     job_record_free(&job);
 }
 
+static const struct field job_query_fields[] = {
+    SHAPE_PAGE_FIELDS(20, 100),
+    {"metadata[]", FIELD_STRING, .about = "Only jobs whose metadata has this pair."},
+    {"metadata", FIELD_STRING, .values = (const char *const[]){"null", NULL},
+        .about = "\"null\": only jobs without metadata."},
+};
+const struct shape job_query_shape = SHAPE("FineTuningJobQuery", job_query_fields);
+
+static const struct field event_query_fields[] = {
+    SHAPE_PAGE_FIELDS(20, 100),
+    {"stream", FIELD_BOOLEAN, .standard = "false",
+        .about = "true: oldest first, as server-sent events, until the job has ended."},
+};
+const struct shape event_query_shape = SHAPE("FineTuningEventQuery", event_query_fields);
+
+// "metadata[key]=value" (one pair), or "metadata=null". False with the reply made.
+static bool read_metadata(
+    const struct request *request, struct page_query *query, struct reply *reply) {
+    static const char prefix[] = "metadata[";
+    for (size_t i = 0; i < request->query_count; i++) {
+        char *name = request->query[i].name;
+        query->without_metadata = query->without_metadata || !strcmp(name, "metadata");
+        if (strncmp(name, prefix, sizeof prefix - 1) != 0) continue;
+        if (query->metadata_key) {
+            reply_error(reply, 400, "invalid_value", "metadata",
+                "Invalid 'metadata': jobs can be filtered by one pair.");
+            return false;
+        }
+        name[strlen(name) - 1] = '\0'; // the closing bracket
+        query->metadata_key = name + sizeof prefix - 1;
+        query->metadata_value = request->query[i].value;
+    }
+    return true;
+}
+
 void jobs_list(struct service *service, struct request *request, struct reply *reply) {
     struct page_query query = {.account = request->account};
     struct job_record *jobs;
@@ -154,6 +191,7 @@ void jobs_list(struct service *service, struct request *request, struct reply *r
     size_t count;
     bool more;
     query_page(request, &query.limit, &query.after);
+    if (!read_metadata(request, &query, reply)) return;
     if (!job_list(service->store, &query, &jobs, &count, &more, &error)) {
         reply_failure(reply, "listing jobs", &error);
         return;
@@ -210,6 +248,12 @@ void jobs_events(struct service *service, struct request *request, struct reply 
     size_t count;
     bool more;
     if (!begin_list(service, request, &query, &job, reply)) return;
+    const char *stream = request_query(request, "stream");
+    if (stream && strcmp(stream, "true") == 0) {
+        job_streams_follow(service->job_streams, request->account, job.id, query.after, reply);
+        job_record_free(&job);
+        return;
+    }
     if (event_list(service->store, &query, &events, &count, &more, &error)) {
         json_t *data = json_array();
         for (size_t i = 0; i < count; i++)

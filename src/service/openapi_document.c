@@ -45,6 +45,16 @@ static json_t *open_parameter(const char *name, size_t length) {
         "type", "string");
 }
 
+// Whether "name[]" is there, too: OpenAPI has one parameter of a name.
+static bool is_open(const struct shape *query, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < query->count; i++)
+        if (strncmp(query->fields[i].name, name, length) == 0 &&
+            strcmp(query->fields[i].name + length, "[]") == 0)
+            return true;
+    return false;
+}
+
 static void add_query_parameters(json_t *parameters, const struct shape *query) {
     for (size_t i = 0; query && i < query->count; i++) {
         const struct field *field = &query->fields[i];
@@ -53,6 +63,7 @@ static void add_query_parameters(json_t *parameters, const struct shape *query) 
             json_array_append_new(parameters, open_parameter(field->name, length - 2));
             continue;
         }
+        if (is_open(query, field->name)) continue;
         json_array_append_new(parameters,
             json_pack("{s:s, s:s, s:b, s:o}", "name", field->name, "in", "query", "required",
                 field->use == FIELD_REQUIRED, "schema", openapi_field(field, true)));

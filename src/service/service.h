@@ -12,6 +12,7 @@ struct store;
 struct supervisor;
 struct batch_runner;
 struct upload_keeper;
+struct job_streams;
 struct webhook_sender;
 struct engine;
 
@@ -20,6 +21,7 @@ struct service {
     struct supervisor *supervisor;
     struct batch_runner *batches;
     struct upload_keeper *uploads;
+    struct job_streams *job_streams;
     struct webhook_sender *webhooks;
     bool inward_webhooks; // the operator allows addresses of this machine and its network
     struct engine *engine;

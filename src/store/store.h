@@ -119,9 +119,13 @@ struct job_record {
 
 struct page_query {
     const char *account;
-    const char *job;   // of events and checkpoints
+    const char *job;   // of events and checkpoints; of deliveries the endpoint
     const char *after; // the id that the page follows; NULL for the first page
     int limit;
+    bool ascending;           // of events: oldest first
+    const char *metadata_key; // of jobs: only those whose metadata has this pair
+    const char *metadata_value;
+    bool without_metadata; // of jobs: only those that have none
 };
 
 struct event_record {

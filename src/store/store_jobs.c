@@ -109,8 +109,13 @@ bool job_list(struct store *store, const struct page_query *query, struct job_re
     struct sql sql;
     sql_open(&sql, store, error,
         "SELECT " COLUMNS " FROM jobs WHERE account = ?"
-        " AND (? IS NULL OR seq < (SELECT seq FROM jobs WHERE id = ?)) ORDER BY seq DESC LIMIT ?",
-        "ttti", query->account, query->after, query->after, (int64_t)query->limit + 1);
+        " AND (? IS NULL OR seq < (SELECT seq FROM jobs WHERE id = ?))"
+        " AND (? IS NULL OR EXISTS (SELECT 1 FROM json_each(jobs.metadata) AS pair"
+        " WHERE pair.key = ? AND pair.value = ?))"
+        " AND (? = 0 OR metadata IS NULL) ORDER BY seq DESC LIMIT ?",
+        "ttttttii", query->account, query->after, query->after, query->metadata_key,
+        query->metadata_key, query->metadata_value, (int64_t)query->without_metadata,
+        (int64_t)query->limit + 1);
     return read_jobs(&sql, (size_t)query->limit, records, count, more, error);
 }
 
@@ -188,8 +193,12 @@ bool event_list(struct store *store, const struct page_query *query, struct even
     *count = 0;
     *more = false;
     sql_open(&sql, store, error,
-        "SELECT id, level, message, type, data, created_at FROM events WHERE job = ?"
-        " AND (? IS NULL OR seq < (SELECT seq FROM events WHERE id = ?)) ORDER BY seq DESC LIMIT ?",
+        query->ascending
+            ? "SELECT id, level, message, type, data, created_at FROM events WHERE job = ?"
+              " AND (? IS NULL OR seq > (SELECT seq FROM events WHERE id = ?)) ORDER BY seq LIMIT ?"
+            : "SELECT id, level, message, type, data, created_at FROM events WHERE job = ?"
+              " AND (? IS NULL OR seq < (SELECT seq FROM events WHERE id = ?)) ORDER BY seq DESC"
+              " LIMIT ?",
         "ttti", query->job, query->after, query->after, (int64_t)query->limit + 1);
     while (sql_row(&sql)) {
         *more = *count == (size_t)query->limit;

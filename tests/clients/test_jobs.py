@@ -85,6 +85,78 @@ class TestJobs(unittest.TestCase):
                 return True
         return False
 
+    def stream(self, job, **query):
+        """The events of a job as they come, as dictionaries; the last is "[DONE]"."""
+        with self.client.fine_tuning.jobs.with_streaming_response.list_events(
+                job.id, extra_query={"stream": "true", **query}) as answer:
+            self.assertTrue(answer.headers["content-type"].startswith("text/event-stream"))
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    yield line[6:] if line == "data: [DONE]" else json.loads(line[6:])
+
+    def test_events_come_as_they_happen_each_once(self):
+        job = self.begin()
+        came = list(self.stream(job))
+        self.assertEqual(came.pop(), "[DONE]")
+        kept = [event.id for event in self.events(job)][::-1]
+        self.assertEqual([event["id"] for event in came], kept)
+        self.assertEqual(came[-1]["message"], "The job has successfully completed")
+        self.assertEqual([event["data"]["step"] for event in came if event["type"] == "metrics"], list(range(1, 61)))
+        rest = list(self.stream(job, after=kept[40]))
+        self.assertEqual([event["id"] for event in rest[:-1]], kept[41:])
+        self.assertRaises(openai.NotFoundError, lambda: list(self.stream(type("Job", (), {"id": "ftjob-none"}))))
+
+    def test_jobs_are_found_by_their_metadata(self):
+        named = self.begin(metadata={"team": "search", "task": "numbers"})
+        plain = self.begin()
+        self.assertEqual([job.id for job in self.jobs.list(extra_query={"metadata[team]": "search"})], [named.id])
+        self.assertEqual(list(self.jobs.list(extra_query={"metadata[team]": "ads"})), [])
+        self.assertEqual([job.id for job in self.jobs.list(metadata={"task": "numbers"})], [named.id])
+        without = [job.id for job in self.jobs.list(extra_query={"metadata": "null"})]
+        self.assertIn(plain.id, without)
+        self.assertNotIn(named.id, without)
+        for job in (named, plain):
+            self.jobs.cancel(job.id)
+
+    def test_training_goes_on_from_a_model_and_from_a_checkpoint(self):
+        first = self.finish(self.begin(suffix="first"))
+        checkpoint = self.jobs.checkpoints.list(first.id).data[-1]
+        self.assertEqual(checkpoint.step_number, 30)
+        for model in (first.fine_tuned_model, checkpoint.fine_tuned_model_checkpoint):
+            second = self.finish(self.begin(model=model, suffix="second"))
+            self.assertEqual(second.model, model)
+            before = [event.data["train_loss"] for event in self.events(first) if event.type == "metrics"]
+            after = [event.data["train_loss"] for event in self.events(second) if event.type == "metrics"]
+            self.assertLess(after[-1], before[-1] / 2)
+            answer = self.client.chat.completions.create(
+                model=second.fine_tuned_model, temperature=0, max_tokens=20,
+                messages=[{"role": "user", "content": "Say the number 7"}])
+            self.assertEqual(answer.choices[0].message.content, "It is 7.")
+
+    def test_what_cannot_be_a_job_is_refused_by_name(self):
+        for wrong, param in (
+                ({"method": {"type": "dpo"}}, "method.type"), ({"method": {"type": "reinforcement"}}, "method.type"),
+                ({"method": {"type": "magic"}}, "method.type"), ({"suffix": "a b"}, "suffix"),
+                ({"integrations": [{"type": "wandb", "wandb": {"project": "x"}}]}, "integrations"),
+                ({"seed": -1}, "seed"), ({"hyperparameters": {"n_epochs": 51}}, "hyperparameters.n_epochs"),
+                ({"hyperparameters": {"batch_size": 0}}, "hyperparameters.batch_size"),
+                ({"model": "ft:nobody:x:y:12345678"}, "model"), ({"training_file": "file-none"}, "training_file"),
+                ({"extra_body": {"lora": {"rank": 0}}}, "lora.rank"),
+                ({"extra_body": {"lora": {"dropout": 1}}}, "lora.dropout"),
+                ({"extra_body": {"lora": {"target_modules": ["lm_head"]}}}, "lora.target_modules"),
+                ({"extra_body": {"lora": {"target_modules": []}}}, "lora.target_modules"),
+                ({"extra_body": {"lora": {"bias": "all"}}}, "lora.bias")):
+            with self.subTest(wrong=wrong), self.assertRaises(openai.APIStatusError) as caught:
+                self.begin(**wrong)
+            self.assertIn(caught.exception.status_code, (400, 404))
+            self.assertEqual(caught.exception.param, param)
+
+    def test_the_job_says_what_it_measured_last(self):
+        job = self.finish(self.begin())
+        measured = job.metrics["temper"]
+        self.assertEqual((measured["step"], measured["total_steps"]), (60, 60))
+        self.assertGreater(measured["tokens_per_second"], 0)
+
     def test_a_job_may_rest_before_it_runs_and_be_cancelled(self):
         first = self.begin(epochs=50)
         second = self.begin()
