@@ -39,7 +39,7 @@ static bool append(struct cli_list *list, const char *text) {
     return true;
 }
 
-static bool store_value(const struct cli_option *option, const char *text) {
+bool cli_store(const struct cli_option *option, const char *text) {
     char *end = NULL;
     errno = 0;
     switch (option->type) {
@@ -75,7 +75,7 @@ static enum cli_outcome take_option(
         if (*at + 1 == count) return wrong(syntax, "this option needs a value", word);
         value = words[++*at];
     }
-    if (store_value(option, value)) return CLI_RUN;
+    if (cli_store(option, value)) return CLI_RUN;
     return wrong(syntax,
         option->type == CLI_LIST ? "this option is given too often" : "this option needs a number",
         word);

@@ -56,6 +56,10 @@ enum cli_outcome {
 // Reads the words. Those that are no options are moved to the front, *given of them.
 enum cli_outcome cli_read(const struct cli_syntax *syntax, int count, char **words, int *given);
 
+// Writes an option's value, which must outlive the option. False where it is no number but must be,
+// or a list is full.
+bool cli_store(const struct cli_option *option, const char *text);
+
 // Prints "temper: message" to standard error. Returns CLI_FAILURE.
 int cli_fail(const struct error *error);
 

@@ -4,6 +4,7 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
+int command_accounts(int count, char **words);
 int command_bench(int count, char **words);
 int command_chat(int count, char **words);
 int command_eval(int count, char **words);

@@ -4,12 +4,15 @@
 #include "cli/api_client.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
-#include "store/store.h"
+#include "store/store_accounts.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static const char *data = "./temper-data", *account = "personal", *name = "";
+enum { SECONDS_A_DAY = 24 * 3600, DAYS_MAXIMUM = 3650 };
+
+static const char *data = "./temper-data", *account = "personal", *name = "", *scope = "all";
+static long days;
 static bool as_json;
 
 static const struct cli_option options[] = {
@@ -17,11 +20,15 @@ static const struct cli_option options[] = {
     {"--account", "NAME", CLI_TEXT, &account,
         "of `create`: whose files, jobs and models the key sees (personal)"},
     {"--name", "TEXT", CLI_TEXT, &name, "of `create`: a note for your own use"},
+    {"--scope", "SCOPE", CLI_TEXT, &scope,
+        "of `create`: all, read-only, or inference (models and chats) (all)"},
+    {"--expires", "DAYS", CLI_INTEGER, &days, "of `create`: days until it expires (never)"},
     {"--json", NULL, CLI_FLAG, &as_json, "print JSON"},
 };
 
 static const struct cli_syntax syntax = {
-    .usage = "temper keys create [--account NAME] [--name TEXT] | list | revoke ID",
+    .usage = "temper keys create [--account NAME] [--name TEXT] [--scope SCOPE] [--expires DAYS] | "
+             "list | revoke ID",
     .purpose =
         "API keys are kept as hashes: a new one is shown once, here, and never again. Keys of\n"
         "different accounts do not see each other's files, jobs and models.",
@@ -43,10 +50,26 @@ static bool check_account(struct error *error) {
                        "the names of fine-tuned models");
 }
 
+static bool check_scope(struct error *error) {
+    for (size_t i = 0; key_scopes[i]; i++)
+        if (strcmp(scope, key_scopes[i]) == 0) return true;
+    return error_set(error, ERROR_INVALID,
+        "--scope is '%s', but can only be all, read-only or inference", scope);
+}
+
+static bool check_days(struct error *error) {
+    return (days >= 0 && days <= DAYS_MAXIMUM) ||
+           error_set(error, ERROR_INVALID, "--expires must be 1 to %d days", DAYS_MAXIMUM);
+}
+
 static bool create(struct store *store, const char *word, struct error *error) {
     char *id, *key;
     (void)word;
-    if (!check_account(error) || !key_create(store, account, name, &id, &key, error)) return false;
+    struct key_wish wish = {
+        account, name, scope, days ? (int64_t)time(NULL) + days * SECONDS_A_DAY : 0};
+    if (!check_account(error) || !check_scope(error) || !check_days(error) ||
+        !key_create(store, &wish, &id, &key, error))
+        return false;
     if (as_json) {
         json_t *root = json_pack(
             "{s:s, s:s, s:s, s:s}", "id", id, "key", key, "account", account, "name", name);
@@ -62,22 +85,31 @@ static bool create(struct store *store, const char *word, struct error *error) {
 }
 
 static json_t *key_json(const struct key_record *key) {
-    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:I}", "id", key->id, "account", key->account,
-        "name", key->name, "hint", key->hint, "created_at", (json_int_t)key->created_at);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", key->id, "account",
+        key->account, "name", key->name, "hint", key->hint, "scope", key->scope, "created_at",
+        (json_int_t)key->created_at);
+    json_object_set_new(
+        object, "expires_at", key->expires_at ? json_integer(key->expires_at) : json_null());
     json_object_set_new(
         object, "revoked_at", key->revoked_at ? json_integer(key->revoked_at) : json_null());
     return object;
 }
 
 static void print_table(const struct key_record *keys, size_t count) {
-    printf("%-28s %-12s %-22s %-17s %s\n", "ID", "ACCOUNT", "KEY", "CREATED", "NAME");
+    printf(
+        "%-28s %-12s %-22s %-10s %-17s %s\n", "ID", "ACCOUNT", "KEY", "SCOPE", "CREATED", "NAME");
     for (size_t i = 0; i < count; i++) {
         char created[32];
         time_t seconds = (time_t)keys[i].created_at;
         struct tm parts;
         strftime(created, sizeof created, "%Y-%m-%d %H:%M", localtime_r(&seconds, &parts));
-        printf("%-28s %-12s %-22s %-17s %s%s\n", keys[i].id, keys[i].account, keys[i].hint, created,
-            keys[i].revoked_at ? "(revoked) " : "", keys[i].name);
+        bool expired = keys[i].expires_at && keys[i].expires_at <= (int64_t)time(NULL);
+        printf("%-28s %-12s %-22s %-10s %-17s %s%s\n", keys[i].id, keys[i].account, keys[i].hint,
+            keys[i].scope, created,
+            keys[i].revoked_at ? "(revoked) "
+            : expired          ? "(expired) "
+                               : "",
+            keys[i].name);
     }
 }
 
@@ -85,7 +117,7 @@ static bool list(struct store *store, const char *word, struct error *error) {
     struct key_record *keys;
     size_t count;
     (void)word;
-    if (!key_list(store, &keys, &count, error)) return false;
+    if (!key_list(store, NULL, &keys, &count, error)) return false;
     if (as_json) {
         json_t *rows = json_array();
         for (size_t i = 0; i < count; i++)
@@ -100,7 +132,7 @@ static bool list(struct store *store, const char *word, struct error *error) {
 }
 
 static bool revoke(struct store *store, const char *word, struct error *error) {
-    if (!key_revoke(store, word, error)) return false;
+    if (!key_revoke(store, NULL, word, error)) return false;
     if (as_json)
         printf("{\"revoked\": true}\n");
     else

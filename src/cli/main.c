@@ -19,6 +19,7 @@ static const struct command {
     {"bench", command_bench, "measure this machine, and training on it"},
     {"models", command_models, "list, add, pull and remove models"},
     {"export", command_export, "take a fine-tuned model to peft, transformers, llama.cpp"},
+    {"accounts", command_accounts, "who uses a server, and by which plan"},
     {"keys", command_keys, "make, list and revoke API keys"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},

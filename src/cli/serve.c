@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "cli/cli_options.h"
 #include "cli/commands.h"
+#include "cli/settings.h"
 #include "generate/engine.h"
 #include "jobs/batch_runner.h"
 #include "jobs/supervisor.h"
@@ -13,6 +14,7 @@
 #include "service/access_log.h"
 #include "service/completion.h"
 #include "service/job_stream.h"
+#include "service/limits.h"
 #include "service/metrics.h"
 #include "service/server.h"
 #include "service/service.h"
@@ -30,10 +32,14 @@ static const char *data = "./temper-data";
 static const char *address = "127.0.0.1:8080";
 static const char *port_file, *launcher, *certificate, *private_key, *allow_origin;
 static const char *access_log = "-", *log_format = "text", *metrics = "local";
+static const char *config;
 static bool private_webhooks;
+static struct plan_table plans;
 static long threads, connections, drain_seconds = 20;
 
 static const struct cli_option options[] = {
+    {"--config", "FILE", CLI_TEXT, &config,
+        "settings: these options by name, and plans; docs/settings.md (none)"},
     {"--data", "DIR", CLI_TEXT, &data, "where everything is kept (./temper-data)"},
     {"--listen", "HOST:PORT", CLI_TEXT, &address,
         "where to answer; port 0 takes a free one (127.0.0.1:8080)"},
@@ -86,7 +92,8 @@ static bool make_first_key(struct store *store, char **key, struct error *error)
     size_t count;
     *key = NULL;
     if (!key_count(store, &count, error)) return false;
-    return count > 0 || key_create(store, "personal", "first key", NULL, key, error);
+    struct key_wish wish = {.account = "personal", .name = "first key"};
+    return count > 0 || key_create(store, &wish, NULL, key, error);
 }
 
 static bool write_port(const struct server *server, struct error *error) {
@@ -114,12 +121,18 @@ static void cancel_request(void *context, uint64_t run) {
     completion_cancel(context, run);
 }
 
+// What jobs/batch_runner.h asks for: the plan's lines of a batch.
+static int64_t most_requests(void *context, const char *account) {
+    return limits_account_plan(context, account)->batch_requests;
+}
+
 static bool open_side_work(struct house *house, struct error *error) {
     struct batch_runner_options batch_options = {
         .store = house->store,
         .context = &house->service,
         .run = run_request,
         .cancel = cancel_request,
+        .most_requests = most_requests,
     };
     if (!batch_runner_open(&house->batches, &batch_options, error)) return false;
     house->service.batches = house->batches;
@@ -155,6 +168,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
         return false;
     if (!metrics_open(&house->service.metrics, error) || !open_access_log(house, error))
         return false;
+    if (!limits_open(&house->service.limits, &plans, error)) return false;
     house->service.store = house->store;
     house->service.supervisor = house->supervisor;
     house->service.engine = house->engine;
@@ -177,6 +191,7 @@ static void close_house(struct house *house) {
     if (house->store) store_close(house->store);
     access_log_close(house->service.access_log);
     metrics_close(house->service.metrics);
+    limits_close(house->service.limits);
 }
 
 static void greet(const struct house *house, const char *key) {
@@ -249,6 +264,11 @@ int command_serve(int count, char **words) {
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
+    plan_table_init(&plans);
+    // The command line wins: it is read again, over what the file says.
+    if (config && (!settings_read(config, &syntax, &plans, &error) ||
+                      cli_read(&syntax, count, words, &given) != CLI_RUN))
+        return cli_fail(&error);
     if (!check_words(&error)) return cli_fail(&error);
     if (strcmp(log_format, "json") == 0) log_set_form(LOG_JSON);
     block_signals(&signals);

@@ -16,6 +16,7 @@
 #include "service/cors.h"
 #include "service/fields.h"
 #include "service/framing.h"
+#include "service/limits.h"
 #include "service/metrics.h"
 #include "service/peer.h"
 #include "service/query.h"
@@ -417,6 +418,8 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     bool cut_off = code != MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (exchange->server->service->metrics) count_request(exchange, cut_off);
     if (exchange->server->service->access_log) log_request_end(exchange, cut_off);
+    if (exchange->request.counted)
+        limits_leave(exchange->server->service->limits, exchange->request.account);
     request_free(&exchange->request);
     reply_free(&exchange->reply);
     memory_free(exchange);

@@ -4,6 +4,7 @@
 #include "service/job_object.h"
 #include "service/job_request.h"
 #include "service/job_stream.h"
+#include "service/limits.h"
 #include "service/query.h"
 #include "service/reply.h"
 #include "service/request.h"
@@ -104,6 +105,7 @@ static void create_checked(struct service *service, const struct request *reques
     const struct job_request *job, struct reply *reply) {
     struct model_record model;
     struct error error = {0};
+    if (request->plan && !limits_check_models(service, request, reply)) return;
     if (!check_file(service, request, "training_file", job->training_file, reply) ||
         !check_file(service, request, "validation_file", job->validation_file, reply))
         return;

@@ -82,7 +82,10 @@ void reply_text(struct reply *reply, int status, const char *content_type, const
 }
 
 static json_t *error_object(int status, const char *code, const char *param, const char *message) {
-    const char *type = status >= 500 ? "server_error" : "invalid_request_error";
+    const char *type = status >= 500                                     ? "server_error"
+                       : status != 429                                   ? "invalid_request_error"
+                       : code && strcmp(code, "insufficient_quota") == 0 ? code
+                                                                         : "requests";
     return json_pack("{s:{s:s, s:s, s:s?, s:s?}}", "error", "message", message, "type", type,
         "param", param, "code", code);
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+struct plan;
 struct reply;
 struct upload_form;
 
@@ -33,6 +34,8 @@ struct request {
     struct route_match match;
     bool local;               // from this machine, and not on behalf of another
     char *account;            // id of the key's owner; NULL on open routes
+    const struct plan *plan;  // of the account; NULL on open routes
+    bool counted;             // among the account's requests at work
     struct buffer body;       // of ROUTE_BODY_JSON
     struct upload_form *form; // of ROUTE_BODY_FORM
 };

@@ -46,6 +46,10 @@ HANDLER(webhooks_test);
 HANDLER(webhooks_deliveries);
 HANDLER(webhooks_redeliver);
 
+HANDLER(api_keys_create);
+HANDLER(api_keys_list);
+HANDLER(api_keys_delete);
+
 HANDLER(models_list);
 HANDLER(models_retrieve);
 HANDLER(models_delete);

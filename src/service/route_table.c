@@ -114,6 +114,14 @@ static const struct route routes[] = {
         ROUTE_HANDLER(webhooks_redeliver), .answer = &webhook_delivery_shape,
         .summary = "Send an event again, with the same id (ours)."},
 
+    {"POST", "/v1/api_keys", ROUTE_HANDLER(api_keys_create),
+        TAKES_JSON(SMALL_JSON, api_key_request_shape), .answer = &api_key_shape,
+        .summary = "Make an API key of the account (ours); it is shown once."},
+    {"GET", "/v1/api_keys", ROUTE_HANDLER(api_keys_list), .answer = &api_key_shape, .lists = true,
+        .summary = "List the account's API keys, newest first (ours)."},
+    {"DELETE", "/v1/api_keys/{api_key_id}", ROUTE_HANDLER(api_keys_delete),
+        .answer = &deleted_shape, .summary = "Revoke an API key of the account (ours)."},
+
     {"GET", "/v1/models", ROUTE_HANDLER(models_list), READS_OR_USES, .answer = &model_shape,
         .lists = true, .summary = "List the models that the account can use."},
     {"GET", "/v1/models/{model*}", ROUTE_HANDLER(models_retrieve), READS_OR_USES,

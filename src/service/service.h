@@ -8,6 +8,7 @@
 
 struct access_log;
 struct metrics;
+struct limits;
 struct store;
 struct supervisor;
 struct batch_runner;
@@ -18,6 +19,7 @@ struct engine;
 
 struct service {
     struct store *store;
+    struct limits *limits; // NULL: nothing is limited
     struct supervisor *supervisor;
     struct batch_runner *batches;
     struct upload_keeper *uploads;

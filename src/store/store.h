@@ -32,29 +32,35 @@ const char *store_directory(const struct store *store);
 
 // ---- API keys, kept as SHA-256
 
-// The account (memory_free) that owns the key, ERROR_NOT_FOUND where it is unknown or revoked.
-bool key_find(
-    struct store *store, const char *key, char **account, struct error *error) WARN_UNUSED;
+// A key to be made.
+struct key_wish {
+    const char *account, *name;
+    const char *scope;  // of store/store_accounts.h; NULL: "all"
+    int64_t expires_at; // 0: never
+};
 
 // Makes a key, "sk-temper-…" (memory_free): the only time that it can be seen. *id (memory_free;
 // `id` may be NULL) is what it is called from then on.
-bool key_create(struct store *store, const char *account, const char *name, char **id, char **key,
+bool key_create(struct store *store, const struct key_wish *wish, char **id, char **key,
     struct error *error) WARN_UNUSED;
 bool key_count(struct store *store, size_t *count, struct error *error) WARN_UNUSED;
 
 struct key_record {
     char *id; // "key_…"
     char *account, *name;
-    char *hint;                     // its first and last letters
-    int64_t created_at, revoked_at; // 0: in use
+    char *hint; // its first and last letters
+    char *scope;
+    int64_t created_at, revoked_at, expires_at; // 0: in use; 0: never
 };
 
-bool key_list(struct store *store, struct key_record **records, size_t *count,
+// Of one account, or (NULL) of all.
+bool key_list(struct store *store, const char *account, struct key_record **records, size_t *count,
     struct error *error) WARN_UNUSED;
 void key_list_free(struct key_record *records, size_t count);
 
-// By its id or its whole text.
-bool key_revoke(struct store *store, const char *key, struct error *error) WARN_UNUSED;
+// By its id or its whole text; of one account, or (NULL) of any.
+bool key_revoke(
+    struct store *store, const char *account, const char *key, struct error *error) WARN_UNUSED;
 
 // ---- files
 

@@ -95,6 +95,10 @@ static const char *const migrations[] = {
     " END;",
     // jobs that rest, and what they measured last
     "ALTER TABLE jobs ADD COLUMN resume_status TEXT; ALTER TABLE jobs ADD COLUMN metrics TEXT;",
+    // accounts with plans, keys with scopes that expire
+    "CREATE TABLE accounts (name TEXT PRIMARY KEY, plan TEXT, created_at INTEGER NOT NULL);"
+    "ALTER TABLE keys ADD COLUMN scope TEXT NOT NULL DEFAULT 'all';"
+    "ALTER TABLE keys ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *const *store_migrations(size_t *count) {

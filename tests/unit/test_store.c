@@ -2,7 +2,7 @@
 // opening.
 #include "base/memory.h"
 #include "base/model_directory.h"
-#include "store/store.h"
+#include "store/store_accounts.h"
 #include "test_model.h"
 #include <pthread.h>
 #include <sqlite3.h>
@@ -39,16 +39,20 @@ static void reopen(struct fixture *f) {
 static void test_store_keeps_keys_as_hashes_and_revokes_them(void **state) {
     struct fixture *f = *state;
     struct error error;
-    char *key, *account, path[FILE_PATH_SIZE], *bytes;
+    static const struct key_wish laptop = {.account = "anna", .name = "laptop"};
+    char *key, path[FILE_PATH_SIZE], *bytes;
+    struct key_holder holder;
     struct key_record *list;
     size_t count, length;
-    assert_true(key_create(f->store, "anna", "laptop", NULL, &key, &error));
+    assert_true(key_create(f->store, &laptop, NULL, &key, &error));
     assert_int_equal(strlen(key), strlen("sk-temper-") + 40);
     reopen(f);
-    assert_true(key_find(f->store, key, &account, &error));
-    assert_string_equal(account, "anna");
-    memory_free(account);
-    assert_false(key_find(f->store, "sk-temper-other", &account, &error));
+    assert_true(key_holder_find(f->store, key, &holder, &error));
+    assert_string_equal(holder.account, "anna");
+    assert_string_equal(holder.scope, "all");
+    assert_false(holder.expired);
+    key_holder_free(&holder);
+    assert_false(key_holder_find(f->store, "sk-temper-other", &holder, &error));
     assert_int_equal(error.code, ERROR_NOT_FOUND);
     store_close(f->store); // so that all of it is in the file
     assert_true(file_path(path, sizeof path, &error, f->directory, "temper.db"));
@@ -56,12 +60,12 @@ static void test_store_keeps_keys_as_hashes_and_revokes_them(void **state) {
     assert_null(memmem(bytes, length, key, strlen(key)));
     memory_free(bytes);
     assert_true(store_open(&f->store, f->directory, &error));
-    assert_true(key_list(f->store, &list, &count, &error));
+    assert_true(key_list(f->store, NULL, &list, &count, &error));
     assert_int_equal(count, 1);
-    assert_true(key_revoke(f->store, list[0].id, &error));
+    assert_true(key_revoke(f->store, "anna", list[0].id, &error));
     key_list_free(list, count);
-    assert_false(key_find(f->store, key, &account, &error));
-    assert_false(key_revoke(f->store, key, &error));
+    assert_false(key_holder_find(f->store, key, &holder, &error));
+    assert_false(key_revoke(f->store, NULL, key, &error));
     memory_free(key);
 }
 
@@ -261,9 +265,9 @@ static bool open_and_make_a_key(struct fixture *f, int number) {
     struct store *store;
     struct error error;
     char *key, name[32];
+    struct key_wish wish = {.account = "anna", .name = name};
     snprintf(name, sizeof name, "%d", number);
-    if (store_open(&store, f->directory, &error) &&
-        key_create(store, "anna", name, NULL, &key, &error))
+    if (store_open(&store, f->directory, &error) && key_create(store, &wish, NULL, &key, &error))
         return true;
     fprintf(stderr, "%s\n", error.message);
     return false;
@@ -285,10 +289,11 @@ static void test_store_is_made_by_several_at_once(void **state) {
 static bool begin_without_end(struct fixture *f, int number) {
     struct store *store;
     struct error error;
+    static const struct key_wish wish = {.account = "anna", .name = ""};
     char *key;
     (void)number;
     return store_open(&store, f->directory, &error) && store_begin(store, &error) &&
-           key_create(store, "anna", "", NULL, &key, &error);
+           key_create(store, &wish, NULL, &key, &error);
 }
 
 static void test_store_forgets_what_was_not_committed(void **state) {
