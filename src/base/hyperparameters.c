@@ -16,7 +16,12 @@ static const struct hyperparameter table[] = {
         "rank of the LoRA matrices"},
     {"lora", "alpha", "--lora-alpha", HYPERPARAMETER_REAL, 0, true, 4096, "32",
         "the LoRA update is scaled by alpha / rank"},
+    {"lora", "dropout", "--lora-dropout", HYPERPARAMETER_REAL, 0, false, 0.9, "0",
+        "share of the inputs of the LoRA matrices that each step leaves out"},
 };
+
+const char *const hyperparameter_target_modules[] = {
+    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", NULL};
 
 const struct hyperparameter *hyperparameter_table(size_t *count) {
     *count = sizeof table / sizeof table[0];

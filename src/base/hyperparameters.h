@@ -23,6 +23,9 @@ struct hyperparameter {
     const char *help;     // one line
 };
 
+// The layers that LoRA can be put on, NULL-terminated: lora.target_modules of the API.
+extern const char *const hyperparameter_target_modules[];
+
 // The table; *count entries.
 const struct hyperparameter *hyperparameter_table(size_t *count);
 

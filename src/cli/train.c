@@ -22,7 +22,7 @@ static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *chat
                   *data = "./temper-data";
 static const char *account = "personal";
 static long epochs, batch_size, lora_rank = 16, seed = 42, threads;
-static double multiplier, lora_alpha;
+static double multiplier, lora_alpha, lora_dropout;
 static bool validate_only, quiet, as_json;
 
 static const struct cli_option options[] = {
@@ -40,6 +40,8 @@ static const struct cli_option options[] = {
     {"--learning-rate-multiplier", "X", CLI_REAL, &multiplier, "on the usual rate (1)"},
     {"--lora-rank", "N", CLI_INTEGER, &lora_rank, "rank of the adapter's matrices (16)"},
     {"--lora-alpha", "X", CLI_REAL, &lora_alpha, "scale of the adapter (twice the rank)"},
+    {"--lora-dropout", "X", CLI_REAL, &lora_dropout,
+        "share of the adapter's inputs that each step leaves out (0)"},
     {"--seed", "N", CLI_INTEGER, &seed, "of the order of examples and the first weights (42)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all); the result is the same"},
     {"--validate-only", NULL, CLI_FLAG, &validate_only, "of a job directory: check the data"},
@@ -85,7 +87,8 @@ static bool check_options(struct error *error) {
     return check_number(NULL, "n_epochs", (double)epochs, error) &&
            check_number(NULL, "batch_size", (double)batch_size, error) &&
            check_number(NULL, "learning_rate_multiplier", multiplier, error) &&
-           hyperparameter_check(hyperparameter_find("lora", "rank"), (double)lora_rank, error);
+           hyperparameter_check(hyperparameter_find("lora", "rank"), (double)lora_rank, error) &&
+           hyperparameter_check(hyperparameter_find("lora", "dropout"), lora_dropout, error);
 }
 
 // The base model, and the adapter to go on from: the model's own, or one given by hand.
@@ -110,6 +113,7 @@ static bool fill_spec(struct train_spec *spec, const char *file, struct error *e
     spec->batch_size = (double)batch_size;
     spec->rate_multiplier = multiplier;
     spec->lora_rank = (size_t)lora_rank;
+    spec->lora_dropout = lora_dropout;
     spec->lora_alpha = lora_alpha > 0 ? lora_alpha : 2 * (double)lora_rank;
     spec->threads = (int)threads;
     if (!absolute(file, &spec->training_file, error) ||

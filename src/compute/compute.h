@@ -91,6 +91,18 @@ void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, 
 
 void compute_add(struct compute *compute, float *y, const float *x, size_t count); // y += x
 
+// Dropout (Srivastava et al. 2014) as PyTorch has it: an element is kept with probability 1 -
+// `probability` and then divided by that, else it is 0. Which are kept is a function of key, stream
+// and place, so that forward, backward and a resumed run agree.
+struct dropout {
+    uint64_t key, stream;
+    float probability;
+};
+
+// y = dropout(x), or, with `accumulate`, y += dropout(x). y may be x.
+void compute_dropout(struct compute *compute, const struct dropout *dropout, const float *x,
+    float *y, size_t rows, size_t columns, bool accumulate);
+
 // y[row] += bias, in each row of `columns`.
 void compute_add_bias(
     struct compute *compute, float *y, const float *bias, size_t rows, size_t columns);

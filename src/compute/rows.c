@@ -1,4 +1,5 @@
 // Row operations over the thread pool: each cut into tasks of about TASK_ELEMENTS numbers.
+#include "base/random.h"
 #include "compute/compute_internal.h"
 
 enum { TASK_ELEMENTS = 16384, COLUMN_BLOCK = 64 };
@@ -200,6 +201,40 @@ void compute_bias_backward(
     struct compute *compute, float *dbias, const float *dy, size_t rows, size_t columns) {
     struct bias_work work = {compute->rows, dbias, dy, rows, columns};
     thread_pool_run(compute->pool, tasks_for(columns, COLUMN_BLOCK), bias_backward_task, &work);
+}
+
+struct dropout_work {
+    const struct dropout *dropout;
+    const float *x;
+    float *y;
+    size_t rows, columns;
+    bool accumulate;
+};
+
+// Four elements share a random number, sixteen bits each.
+static void drop_four(const struct dropout_work *w, size_t first, size_t count) {
+    const struct dropout *d = w->dropout;
+    uint64_t bits = random_bits(d->key, d->stream, first / 4);
+    uint32_t dropped = (uint32_t)(d->probability * 65536.0f);
+    float scale = 1.0f / (1.0f - d->probability);
+    for (size_t i = first; i < first + count; i++, bits >>= 16) {
+        float value = (bits & 0xffff) < dropped ? 0.0f : w->x[i] * scale;
+        w->y[i] = w->accumulate ? w->y[i] + value : value;
+    }
+}
+
+static void dropout_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct dropout_work *w = context;
+    size_t total = w->rows * w->columns, end = smaller(total, (task + 1) * TASK_ELEMENTS);
+    for (size_t i = task * TASK_ELEMENTS; i < end; i += 4)
+        drop_four(w, i, smaller(4, end - i));
+}
+
+void compute_dropout(struct compute *compute, const struct dropout *dropout, const float *x,
+    float *y, size_t rows, size_t columns, bool accumulate) {
+    struct dropout_work work = {dropout, x, y, rows, columns, accumulate};
+    thread_pool_run(compute->pool, tasks_for(rows * columns, TASK_ELEMENTS), dropout_task, &work);
 }
 
 struct embedding_work {

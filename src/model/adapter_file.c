@@ -31,11 +31,11 @@ static bool save_config(
     json_t *config = json_pack("{s:s, s:s, s:s, s:n, s:i, s:f, s:f, s:s, s:b, s:b, s:b, s:b, s:o, "
                                "s:n, s:b, s:b, s:{}, s:{}, s:n, s:n}",
         "peft_type", "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path", base_model,
-        "revision", "r", (int)lora->rank, "lora_alpha", (double)lora->alpha, "lora_dropout", 0.0,
-        "bias", "none", "fan_in_fan_out", 0, "inference_mode", 1, "init_lora_weights", 1,
-        "use_rslora", 0, "target_modules", target_modules(lora->modules), "modules_to_save",
-        "use_dora", 0, "lora_bias", 0, "rank_pattern", "alpha_pattern", "layers_to_transform",
-        "layers_pattern");
+        "revision", "r", (int)lora->rank, "lora_alpha", (double)lora->alpha, "lora_dropout",
+        (double)lora->dropout, "bias", "none", "fan_in_fan_out", 0, "inference_mode", 1,
+        "init_lora_weights", 1, "use_rslora", 0, "target_modules", target_modules(lora->modules),
+        "modules_to_save", "use_dora", 0, "lora_bias", 0, "rank_pattern", "alpha_pattern",
+        "layers_to_transform", "layers_pattern");
     char *text = config ? json_dumps(config, JSON_INDENT(2)) : NULL;
     char path[FILE_PATH_SIZE];
     bool ok = text ? file_path(path, sizeof path, error, directory, "adapter_config.json") &&

@@ -27,6 +27,7 @@ struct lora_entry {
 struct lora {
     size_t rank;
     float alpha;
+    float dropout;    // of x before A, in training alone
     unsigned modules; // bit set of 1 << lora_module
     size_t layers;
     size_t interleaved_head; // elements of a head, where rows of q and k stand in pairs; else 0

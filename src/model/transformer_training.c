@@ -34,7 +34,7 @@ struct training {
     struct layer_activations *layers;
     float *last; // what the last layer gives
     float *norm, *activation, *dx, *dnorm, *dquery, *dkey, *dvalue, *dattention, *dgate, *dup,
-        *dlow;
+        *dlow, *dropped;
     float *gathered, *dgathered, *final_inverse_rms;
     float *logits, *losses, *hits, *supervised_weights;
     size_t logit_rows;
@@ -44,6 +44,7 @@ struct training {
     // of the present batch
     const struct training_batch *batch;
     size_t supervised_count;
+    bool evaluating; // without gradients, and without dropout
     float *gradients;
 };
 
@@ -89,6 +90,12 @@ static size_t logit_rows(const struct model_config *c, size_t max_rows) {
     return rows < 1 ? 1 : rows > max_rows ? max_rows : rows;
 }
 
+// Columns of what the widest linear layer is given.
+static size_t widest_input(const struct model_config *c) {
+    size_t widest = c->hidden_size > c->intermediate_size ? c->hidden_size : c->intermediate_size;
+    return widest > query_columns(c) ? widest : query_columns(c);
+}
+
 static void deal_shared(struct training *t, const struct model_config *c, const struct lora *lora,
     size_t rows, struct dealer *dealer) {
     t->last = deal(dealer, rows * c->hidden_size);
@@ -106,6 +113,7 @@ static void deal_shared(struct training *t, const struct model_config *c, const 
     t->dkey = deal(dealer, rows * kv_columns(c));
     t->dvalue = deal(dealer, rows * kv_columns(c));
     t->dlow = deal(dealer, lora ? rows * lora->rank : 0);
+    t->dropped = deal(dealer, lora && lora->dropout > 0 ? rows * widest_input(c) : 0);
     t->logit_rows = logit_rows(c, rows);
     t->logits = deal(dealer, t->logit_rows * c->vocabulary_size);
     t->losses = deal(dealer, rows);
@@ -205,6 +213,24 @@ void training_free(struct training *training) {
 
 // ---- linear layers ----
 
+static bool drops(const struct training *t) {
+    return t->lora && t->lora->dropout > 0 && !t->evaluating;
+}
+
+static struct dropout dropout_of(const struct training *t, size_t layer, enum lora_module module) {
+    return (struct dropout){
+        t->batch->dropout_key, layer * LORA_MODULES + (size_t)module, t->lora->dropout};
+}
+
+// What A is given of x: x itself, or what dropout leaves of it, in t->dropped.
+static const float *given_to_a(
+    struct training *t, size_t layer, enum lora_module module, const float *x, size_t in) {
+    if (!drops(t)) return x;
+    struct dropout dropout = dropout_of(t, layer, module);
+    compute_dropout(t->compute, &dropout, x, t->dropped, t->batch->rows, in, false);
+    return t->dropped;
+}
+
 // `y` NULL: only x·Aᵀ, which the backward pass asks for.
 static void linear_forward(struct training *t, size_t layer, enum lora_module module,
     const float *x, float *y, bool accumulate) {
@@ -220,13 +246,15 @@ static void linear_forward(struct training *t, size_t layer, enum lora_module mo
     float *low = t->layers[layer].low[module];
     const float *a = t->lora->parameters + entry->a_offset;
     const float *b = t->lora->parameters + entry->b_offset;
+    of_x = matrix_f32(given_to_a(t, layer, module, x, in), rows, in);
     compute_gemm(t->compute, GEMM_NT, of_x, matrix_f32(a, rank, in), low, rank, 1.0f, false);
     if (!y) return;
     compute_gemm(t->compute, GEMM_NT, matrix_f32(low, rows, rank), matrix_f32(b, out, rank), y, out,
         lora_scale(t->lora), true);
 }
 
-// y = x·Wᵀ + s·u·Bᵀ with u = x·Aᵀ, so dB = s·dyᵀ·u, du = s·dy·B, dA = duᵀ·x, dx = dy·W + du·A.
+// y = x·Wᵀ + s·u·Bᵀ with u = x·Aᵀ, so dB = s·dyᵀ·u, du = s·dy·B, dA = duᵀ·x, dx = dy·W + du·A. With
+// dropout d, a factor for each element, u = (d∘x)·Aᵀ, dA = duᵀ·(d∘x), dx = dy·W + d∘(du·A).
 static void lora_backward(struct training *t, size_t layer, const struct lora_entry *entry,
     const float *x, const float *dy, float *dx) {
     size_t rows = t->batch->rows, rank = t->lora->rank;
@@ -240,11 +268,17 @@ static void lora_backward(struct training *t, size_t layer, const struct lora_en
         t->gradients + entry->b_offset, rank, scale, true);
     compute_gemm(
         t->compute, GEMM_NN, of_dy, matrix_f32(b, entry->out, rank), t->dlow, rank, scale, false);
-    compute_gemm(t->compute, GEMM_TN, of_dlow, matrix_f32(x, rows, entry->in),
+    const float *given = given_to_a(t, layer, entry->module, x, entry->in);
+    compute_gemm(t->compute, GEMM_TN, of_dlow, matrix_f32(given, rows, entry->in),
         t->gradients + entry->a_offset, entry->in, 1.0f, true);
-    if (dx)
-        compute_gemm(t->compute, GEMM_NN, of_dlow, matrix_f32(a, rank, entry->in), dx, entry->in,
-            1.0f, true);
+    if (!dx) return;
+    bool dropping = drops(t);
+    float *to = dropping ? t->dropped : dx;
+    compute_gemm(t->compute, GEMM_NN, of_dlow, matrix_f32(a, rank, entry->in), to, entry->in, 1.0f,
+        !dropping);
+    if (!dropping) return;
+    struct dropout dropout = dropout_of(t, layer, entry->module);
+    compute_dropout(t->compute, &dropout, to, dx, rows, entry->in, true);
 }
 
 static float *gradient_of(
@@ -520,6 +554,7 @@ static void backward(struct training *t) {
 void training_step(struct training *training, const struct training_batch *batch, float *gradients,
     struct training_result *result, float *row_losses) {
     training->gradients = gradients;
+    training->evaluating = false;
     start_batch(training, batch);
     forward(training);
     loss_pass(training, true, result, row_losses);
@@ -530,6 +565,7 @@ void training_step(struct training *training, const struct training_batch *batch
 
 void training_evaluate(struct training *training, const struct training_batch *batch,
     struct training_result *result, float *row_losses) {
+    training->evaluating = true;
     start_batch(training, batch);
     forward(training);
     loss_pass(training, false, result, row_losses);

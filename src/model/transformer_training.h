@@ -34,6 +34,7 @@ struct training_batch {
     size_t rows;
     const struct training_sequence *sequences;
     size_t sequence_count;
+    uint64_t dropout_key; // what is dropped is a function of it; where lora->dropout is above 0
 };
 
 struct training_result {

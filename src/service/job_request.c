@@ -39,7 +39,7 @@ static const struct field job_request_fields[] = {
         .about = "The same seed, data and settings give the same model."},
     {"metadata", FIELD_OBJECT, .about = "Up to 16 pairs of texts."},
     {"integrations", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
-    {"lora", FIELD_OBJECT, .about = "temper's own: rank, alpha."},
+    {"lora", FIELD_OBJECT, .about = "temper's own: rank, alpha, dropout, target_modules."},
 };
 const struct shape job_request_shape = SHAPE("CreateFineTuningJob", job_request_fields);
 
@@ -140,11 +140,43 @@ static bool read_suffix(struct job_request *request, const json_t *body, struct 
     return false;
 }
 
+static bool check_modules(const json_t *modules, struct reply *reply) {
+    static const char param[] = "lora.target_modules";
+    static const struct field one = {param, FIELD_STRING, .values = hyperparameter_target_modules};
+    size_t index;
+    json_t *name;
+    if (!modules) return true;
+    if (!json_is_array(modules) || json_array_size(modules) == 0) {
+        reply_error(reply, 400, "invalid_value", param,
+            "Invalid '%s': expected an array of names of modules, such as \"q_proj\".", param);
+        return false;
+    }
+    json_array_foreach((json_t *)modules, index, name) {
+        if (!json_is_string(name)) {
+            fields_refuse_type(reply, param, "names of modules", name);
+            return false;
+        }
+        if (!fields_check_text(&one, json_string_value(name), param, reply)) return false;
+    }
+    return true;
+}
+
 static bool read_lora(struct job_request *request, const json_t *lora, struct reply *reply) {
     if (!lora) return true;
+    const json_t *modules = fields_get(lora, "target_modules");
+    json_t *numbers = json_copy((json_t *)lora);
     request->lora = json_object();
-    if (!request->lora) return no_memory(reply);
-    return read_group(request->lora, lora, "lora", "lora", reply);
+    if (!request->lora || !numbers) {
+        json_decref(numbers);
+        return no_memory(reply);
+    }
+    json_object_del(numbers, "target_modules");
+    bool good =
+        check_modules(modules, reply) && read_group(request->lora, numbers, "lora", "lora", reply);
+    json_decref(numbers);
+    if (!good || !modules) return good;
+    return json_object_set(request->lora, "target_modules", (json_t *)modules) == 0 ||
+           no_memory(reply);
 }
 
 static void read_texts(struct job_request *request, const json_t *body) {

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "model/adapter_file.h"
 #include "model/chat_example.h"
 #include "model/model_config.h"
 #include "train/schedule.h"
@@ -180,11 +181,14 @@ static bool write_plan(struct job *job, struct error *error) {
     if (spec->full.on && spec->full.learning_rate > 0)
         rate = spec->full.learning_rate * spec->rate_multiplier;
     return train_events_write(&job->events,
-        json_pack("{s:s, s:{s:I, s:I, s:f}, s:{s:I, s:f}, s:f, s:I, s:I, s:I, s:I, s:I, s:I}",
+        json_pack(
+            "{s:s, s:{s:I, s:I, s:f}, s:{s:I, s:f, s:f, s:o}, s:f, s:I, s:I, s:I, s:I, s:I, s:I}",
             "type", "plan", "hyperparameters", "n_epochs", (json_int_t)spec->epochs, "batch_size",
             (json_int_t)spec->batch_size, "learning_rate_multiplier", spec->rate_multiplier, "lora",
-            "rank", (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "learning_rate", rate,
-            "total_steps", (json_int_t)trainer_total_steps(spec, job->training), "examples",
+            "rank", (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "dropout",
+            spec->lora_dropout, "target_modules", train_spec_modules(spec->lora_modules),
+            "learning_rate", rate, "total_steps",
+            (json_int_t)trainer_total_steps(spec, job->training), "examples",
             (json_int_t)job->training->example_count, "tokens",
             (json_int_t)job->training->token_count, "supervised_tokens",
             (json_int_t)job->training->trained_count, "trained_tokens",
@@ -260,8 +264,32 @@ static enum job_exit train(struct job *job, struct error *error) {
     return JOB_EXIT_FAILED;
 }
 
+// A run that goes on from an adapter has that adapter's shape.
+static bool take_adapter(struct job *job, bool *reported, struct error *error) {
+    struct train_spec *spec = &job->spec;
+    struct model_config config;
+    struct error ignored;
+    struct lora *lora;
+    if (!spec->adapter || spec->full.on) return true;
+    if (!model_config_load(&config, spec->model, error) ||
+        !adapter_file_load(&lora, &config, spec->adapter, error))
+        return false;
+    bool good = !spec->rank_given || lora->rank == spec->lora_rank;
+    if (!good)
+        *reported = train_events_failure(&job->events, "invalid_lora",
+            "lora.rank differs from that of the model to go on from; leave it out", "lora",
+            &ignored);
+    spec->lora_rank = lora->rank;
+    spec->lora_alpha = lora->alpha;
+    spec->lora_modules = lora->modules;
+    lora_free(lora);
+    return good ||
+           error_set(error, ERROR_INVALID,
+               "lora.rank differs from that of the adapter %s; leave it out", spec->adapter);
+}
+
 static bool validate(struct job *job, bool *reported, struct error *error) {
-    if (!load_data(job, reported, error)) return false;
+    if (!take_adapter(job, reported, error) || !load_data(job, reported, error)) return false;
     train_spec_choose(&job->spec, job->training->example_count);
     return true;
 }

@@ -45,7 +45,9 @@ bool train_memory_check(const struct model_config *config, const struct lora *lo
 
 bool train_memory_check_spec(const struct train_spec *spec, const struct model_config *config,
     const struct trainer_data *data, struct error *error) {
-    struct lora shape = {.rank = spec->lora_rank, .modules = LORA_ALL_MODULES};
+    struct lora shape = {.rank = spec->lora_rank,
+        .modules = spec->lora_modules,
+        .dropout = (float)spec->lora_dropout};
     uint64_t trained = 0;
     for (int module = 0; module < LORA_MODULES; module++) {
         size_t in, out;

@@ -1,6 +1,7 @@
 #include "train/train_spec.h"
 #include "base/hyperparameters.h"
 #include "base/memory.h"
+#include "model/lora.h"
 #include <math.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ void train_spec_init(struct train_spec *spec) {
     memset(spec, 0, sizeof *spec);
     spec->lora_rank = 16;
     spec->lora_alpha = 32;
+    spec->lora_modules = LORA_ALL_MODULES;
     spec->checkpoint_seconds = 180;
     spec->full.prompt_weight = 0;
     spec->full.text_weight = 1;
@@ -107,6 +109,27 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
     return true;
 }
 
+static bool read_modules(const json_t *names, unsigned *modules, struct error *error) {
+    size_t index;
+    json_t *name;
+    if (!names) return true;
+    *modules = 0;
+    json_array_foreach((json_t *)names, index, name) {
+        const char *text = json_string_value(name);
+        unsigned found = 0;
+        for (int module = 0; text && module < LORA_MODULES; module++)
+            if (strcmp(lora_module_names[module], text) == 0) found = 1u << module;
+        if (!found)
+            return error_set(error, ERROR_INVALID,
+                "lora.target_modules: '%s' is none of q_proj, k_proj, v_proj, o_proj, gate_proj, "
+                "up_proj and down_proj",
+                text ? text : "(no text)");
+        *modules |= found;
+    }
+    return *modules ||
+           error_set(error, ERROR_INVALID, "lora.target_modules must name at least one module");
+}
+
 bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *error) {
     const json_t *numbers = json_object_get(root, "hyperparameters");
     const json_t *lora = json_object_get(root, "lora");
@@ -131,16 +154,27 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
             numbers, NULL, "learning_rate_multiplier", &spec->rate_multiplier, error) ||
         !read_hyperparameter(lora, "lora", "rank", &rank, error) ||
         !read_hyperparameter(lora, "lora", "alpha", &spec->lora_alpha, error) ||
+        !read_hyperparameter(lora, "lora", "dropout", &spec->lora_dropout, error) ||
+        !read_modules(json_object_get(lora, "target_modules"), &spec->lora_modules, error) ||
         !read_full(&spec->full, json_object_get(root, "full_parameters"), error))
         return false;
     spec->seed = (uint64_t)seed;
     spec->chat_time = (int64_t)chat_time;
     spec->threads = (int)threads;
     spec->lora_rank = (size_t)rank;
+    spec->rank_given = json_object_get(lora, "rank") != NULL;
     return true;
 }
 
 // ---- writing ----
+
+json_t *train_spec_modules(unsigned modules) {
+    json_t *names = json_array();
+    for (int module = 0; module < LORA_MODULES; module++)
+        if (modules >> module & 1)
+            json_array_append_new(names, json_string(lora_module_names[module]));
+    return names;
+}
 
 static json_t *number_or_auto(double number) {
     if (number == 0) return json_string("auto");
@@ -160,14 +194,15 @@ static json_t *full_json(const struct full_parameters *full) {
 
 json_t *train_spec_json(const struct train_spec *spec) {
     json_t *root = json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:I, s:{s:o, s:o, s:o}, "
-                             "s:{s:I, s:f}, s:i, s:f}",
+                             "s:{s:I, s:f, s:f, s:o}, s:i, s:f}",
         "model", spec->model, "base_model_name", spec->base_model_name, "training_file",
         spec->training_file, "training_file_name", spec->training_file_name, "validation_file",
         spec->validation_file, "validation_file_name", spec->validation_file_name, "adapter",
         spec->adapter, "seed", (json_int_t)spec->seed, "hyperparameters", "n_epochs",
         number_or_auto(spec->epochs), "batch_size", number_or_auto(spec->batch_size),
         "learning_rate_multiplier", number_or_auto(spec->rate_multiplier), "lora", "rank",
-        (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "threads", spec->threads,
+        (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "dropout", spec->lora_dropout,
+        "target_modules", train_spec_modules(spec->lora_modules), "threads", spec->threads,
         "checkpoint_seconds", spec->checkpoint_seconds);
     if (root && spec->chat_template)
         json_object_set_new(root, "chat_template", json_string(spec->chat_template));

@@ -43,6 +43,9 @@ struct train_spec {
     double rate_multiplier; // 0: auto
     size_t lora_rank;
     double lora_alpha;
+    double lora_dropout;
+    unsigned lora_modules; // bit set, as in model/lora.h
+    bool rank_given;       // an adapter to continue from must have that rank
     int threads;
     double checkpoint_seconds;
     struct full_parameters full;
@@ -57,6 +60,9 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
 
 // The spec as JSON, the inverse of reading. NULL if memory is short.
 json_t *train_spec_json(const struct train_spec *spec);
+
+// The names of a bit set of modules (json_decref).
+json_t *train_spec_modules(unsigned modules);
 
 // Fills in what is "auto": batch size 0.2 % of the examples, from 1 to 32; epochs that make 100 to
 // 200 steps, from 1 to 10; multiplier 1.

@@ -62,8 +62,9 @@ static bool open_lora(struct trainer *t, struct error *error) {
     const struct model_config *config = transformer_config(t->transformer);
     bool ok = spec->adapter ? adapter_file_load(&t->lora, config, spec->adapter, error)
                             : lora_create(&t->lora, config, spec->lora_rank,
-                                  (float)spec->lora_alpha, LORA_ALL_MODULES, spec->seed, error);
+                                  (float)spec->lora_alpha, spec->lora_modules, spec->seed, error);
     if (!ok) return false;
+    t->lora->dropout = (float)spec->lora_dropout;
     t->state.count = t->lora->count;
     t->state.parameters = t->lora->parameters;
     return true;

@@ -1,8 +1,11 @@
 // One optimizer step: gradients of a batch, clipping, update; and validation.
 #include "base/memory.h"
+#include "base/random.h"
 #include "train/trainer_internal.h"
 #include <math.h>
 #include <string.h>
+
+enum { DROPOUT_STREAM = 0x64726f70 };
 
 static const float clip_norm = 1.0f;
 
@@ -23,6 +26,7 @@ enum trainer_stop trainer_gradients(
     const struct dataset *dataset = t->data->training;
     double weight = packing_weight(dataset, order, count);
     struct training_result result = {0};
+    uint64_t piece = 0;
     memset(t->gradients, 0, t->state.count * sizeof *t->gradients);
     for (size_t at = 0; at < count;) {
         enum trainer_stop stop = asked_to_stop(t);
@@ -30,6 +34,9 @@ enum trainer_stop trainer_gradients(
         struct training_batch batch;
         at += packer_fill(
             &t->packer, dataset, order + at, count - at, weight > 0 ? weight : 1, &batch);
+        // Steps and pieces of a batch are the same however often the run was broken off.
+        batch.dropout_key =
+            random_bits(t->spec->seed, DROPOUT_STREAM, t->state.step << 20 | piece++);
         if (batch.rows) training_step(t->training, &batch, t->gradients, &result, NULL);
     }
     t->state.tokens += tokens_of(dataset, order, count);

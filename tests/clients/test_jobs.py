@@ -142,7 +142,7 @@ class TestJobs(unittest.TestCase):
                 ({"hyperparameters": {"batch_size": 0}}, "hyperparameters.batch_size"),
                 ({"model": "ft:nobody:x:y:12345678"}, "model"), ({"training_file": "file-none"}, "training_file"),
                 ({"extra_body": {"lora": {"rank": 0}}}, "lora.rank"),
-                ({"extra_body": {"lora": {"dropout": 1}}}, "lora.dropout"),
+                ({"extra_body": {"lora": {"dropout": 0.95}}}, "lora.dropout"),
                 ({"extra_body": {"lora": {"target_modules": ["lm_head"]}}}, "lora.target_modules"),
                 ({"extra_body": {"lora": {"target_modules": []}}}, "lora.target_modules"),
                 ({"extra_body": {"lora": {"bias": "all"}}}, "lora.bias")):
@@ -150,6 +150,20 @@ class TestJobs(unittest.TestCase):
                 self.begin(**wrong)
             self.assertIn(caught.exception.status_code, (400, 404))
             self.assertEqual(caught.exception.param, param)
+
+    def test_the_lora_object_says_how_the_adapter_is_made(self):
+        wanted = {"rank": 4, "alpha": 8, "dropout": 0.25, "target_modules": ["q_proj", "v_proj"]}
+        job = self.finish(self.begin(extra_body={"lora": wanted}))
+        self.assertEqual(job.lora, wanted)
+        config = json.loads((self.server.data / "adapters" / job.id / "adapter_config.json").read_text())
+        self.assertEqual((config["r"], config["lora_alpha"], config["lora_dropout"], config["target_modules"]),
+                         (4, 8, 0.25, ["q_proj", "v_proj"]))
+        self.assertEqual(self.adapter(job), self.adapter(self.finish(self.begin(extra_body={"lora": wanted}))))
+        further = self.finish(self.begin(model=job.fine_tuned_model))
+        self.assertEqual((further.lora["rank"], further.lora["target_modules"]), (4, ["q_proj", "v_proj"]))
+        wrong = self.begin(model=job.fine_tuned_model, extra_body={"lora": {"rank": 8}})
+        wrong = wait_for(lambda: (now := self.jobs.retrieve(wrong.id)).status in FINAL and now, 60, "its end")
+        self.assertEqual((wrong.status, wrong.error.code, wrong.error.param), ("failed", "invalid_lora", "lora"))
 
     def test_the_job_says_what_it_measured_last(self):
         job = self.finish(self.begin())

@@ -254,7 +254,7 @@ static void test_job_request_refuses_what_is_wrong_by_its_name(void **state) {
     refuse_job("{" JOB ", \"integrations\": [{\"type\": \"wandb\"}]}", "integrations",
         "unsupported_parameter");
     refuse_job("{" JOB ", \"lora\": {\"rank\": \"auto\"}}", "lora.rank", "invalid_type");
-    refuse_job("{" JOB ", \"lora\": {\"dropout\": 0}}", "lora.dropout", "unknown_parameter");
+    refuse_job("{" JOB ", \"lora\": {\"bias\": 0}}", "lora.bias", "unknown_parameter");
 }
 
 static json_t *read_body(const char *bytes, size_t length, struct reply *reply) {

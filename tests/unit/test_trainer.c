@@ -67,6 +67,7 @@ static struct train_spec make_spec(char *model, int threads) {
     spec.rate_multiplier = 2;
     spec.lora_rank = 4;
     spec.lora_alpha = 8;
+    spec.lora_dropout = 0.1; // which elements are dropped is a part of what must not change
     spec.threads = threads;
     spec.seed = 5;
     return spec;
