@@ -53,6 +53,7 @@ HANDLER(api_keys_delete);
 HANDLER(models_list);
 HANDLER(models_retrieve);
 HANDLER(models_delete);
+HANDLER(adapters_retrieve);
 
 HANDLER(chat_create);
 

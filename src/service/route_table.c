@@ -122,12 +122,16 @@ static const struct route routes[] = {
     {"DELETE", "/v1/api_keys/{api_key_id}", ROUTE_HANDLER(api_keys_delete),
         .answer = &deleted_shape, .summary = "Revoke an API key of the account (ours)."},
 
-    {"GET", "/v1/models", ROUTE_HANDLER(models_list), READS_OR_USES, .answer = &model_shape,
-        .lists = true, .summary = "List the models that the account can use."},
+    {"GET", "/v1/models", ROUTE_HANDLER(models_list), READS_OR_USES, .query = &model_query_shape,
+        .answer = &model_shape, .lists = true,
+        .summary = "List the models that the account can use."},
     {"GET", "/v1/models/{model*}", ROUTE_HANDLER(models_retrieve), READS_OR_USES,
         .answer = &model_shape, .summary = "Retrieve a model."},
     {"DELETE", "/v1/models/{model*}", ROUTE_HANDLER(models_delete), .answer = &deleted_shape,
         .summary = "Delete a fine-tuned model."},
+    {"GET", "/v1/adapters/{model*}", ROUTE_HANDLER(adapters_retrieve), READS,
+        .answer_type = "application/x-tar",
+        .summary = "Download a fine-tuned model as a tar archive in peft's format (ours)."},
 
     {"POST", "/v1/chat/completions", ROUTE_HANDLER(chat_create), .scopes = SCOPE_INFERENCE,
         TAKES_JSON(REQUEST_JSON_MAXIMUM, chat_request_shape), .answer = &chat_shape,

@@ -19,7 +19,7 @@ extern const struct shape upload_shape, part_shape;
 extern const struct shape job_query_shape, event_query_shape;
 extern const struct shape job_request_shape, job_shape;
 extern const struct shape event_shape, checkpoint_query_shape, checkpoint_shape;
-extern const struct shape model_shape;
+extern const struct shape model_query_shape, model_shape;
 extern const struct shape webhook_request_shape, webhook_update_shape, webhook_endpoint_shape;
 extern const struct shape webhook_delivery_shape, callback_secret_shape;
 extern const struct shape batch_request_shape, batch_shape;

@@ -1,7 +1,9 @@
 """Fine-tuning jobs in full, through openai-python: pauses, going on from a model, live events, filters, LoRA's settings."""
 import hashlib
+import io
 import json
 import signal
+import tarfile
 import unittest
 
 import openai
@@ -164,6 +166,21 @@ class TestJobs(unittest.TestCase):
         wrong = self.begin(model=job.fine_tuned_model, extra_body={"lora": {"rank": 8}})
         wrong = wait_for(lambda: (now := self.jobs.retrieve(wrong.id)).status in FINAL and now, 60, "its end")
         self.assertEqual((wrong.status, wrong.error.code, wrong.error.param), ("failed", "invalid_lora", "lora"))
+
+    def test_a_fine_tuned_model_is_downloaded_as_peft_wants_it(self):
+        job = self.finish(self.begin())
+        answer = self.client.get(f"/adapters/{job.fine_tuned_model}", cast_to=openai.HttpxBinaryResponseContent)
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            self.assertEqual(set(archive.getnames()), {"adapter_config.json", "adapter_model.safetensors"})
+            content = archive.extractfile("adapter_model.safetensors").read()
+        self.assertEqual(hashlib.sha256(content).hexdigest(), self.adapter(job))
+        tagged = [model.id for model in self.client.models.list(extra_query={"tag": "fine-tuned"})]
+        self.assertIn(job.fine_tuned_model, tagged)
+        self.assertNotIn(MODEL, tagged)
+        self.assertEqual([model.id for model in self.client.models.list(extra_query={"tag": "fine-tunable"})], [MODEL])
+        for refused in (MODEL, "nobody/none"):
+            with self.assertRaises(openai.APIStatusError):
+                self.client.get(f"/adapters/{refused}", cast_to=openai.HttpxBinaryResponseContent)
 
     def test_the_job_says_what_it_measured_last(self):
         job = self.finish(self.begin())
