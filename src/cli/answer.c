@@ -18,11 +18,11 @@ void answer_free(struct answer *answer) {
     pthread_cond_destroy(&answer->changed);
 }
 
-static void take_piece(void *context, const char *text, size_t length) {
+static void take_piece(void *context, const struct engine_piece *piece) {
     struct answer *answer = context;
-    buffer_append(&answer->text, text, length);
+    buffer_append(&answer->text, piece->text, piece->length);
     if (answer->print) {
-        fwrite(text, 1, length, stdout);
+        fwrite(piece->text, 1, piece->length, stdout);
         fflush(stdout);
     }
 }

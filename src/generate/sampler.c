@@ -11,7 +11,8 @@ bool sampler_scratch_create(
     struct sampler_scratch *scratch, size_t vocabulary, struct error *error) {
     scratch->probabilities = memory_alloc_array(vocabulary, sizeof *scratch->probabilities);
     scratch->candidates = memory_alloc_array(vocabulary, sizeof *scratch->candidates);
-    if (scratch->probabilities && scratch->candidates) return true;
+    scratch->changed = memory_alloc_array(vocabulary, sizeof *scratch->changed);
+    if (scratch->probabilities && scratch->candidates && scratch->changed) return true;
     sampler_scratch_free(scratch);
     return memory_error(error, "sampling");
 }
@@ -19,6 +20,7 @@ bool sampler_scratch_create(
 void sampler_scratch_free(struct sampler_scratch *scratch) {
     memory_free(scratch->probabilities);
     memory_free(scratch->candidates);
+    memory_free(scratch->changed);
     memset(scratch, 0, sizeof *scratch);
 }
 
@@ -79,7 +81,8 @@ int32_t sampler_pick(const struct sampler *sampler, const float *logits, size_t 
     size_t count = vocabulary;
     bool some = sampler->top_p < 1;
     if (some) count = nucleus(scratch, vocabulary, sampler->top_p * sum, &sum);
-    double left = sum * random_uniform(sampler->seed, RANDOM_STREAM, position);
+    uint64_t stream = RANDOM_STREAM | (uint64_t)sampler->choice << 32;
+    double left = sum * random_uniform(sampler->seed, stream, position);
     size_t last = 0;
     for (size_t i = 0; i < count; i++) {
         size_t token = some ? scratch->candidates[i] : i;

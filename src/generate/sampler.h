@@ -11,12 +11,14 @@ struct sampler {
         temperature; // 0: the most likely token, always (of equals, the one with the smallest id)
     double top_p;    // only the likeliest tokens that together have this probability; 1: all
     uint64_t seed;
+    uint32_t choice; // of several answers with one seed
 };
 
 // Working memory for a vocabulary.
 struct sampler_scratch {
     double *probabilities;
     uint32_t *candidates;
+    float *changed; // for the caller: logits of its own
 };
 
 bool sampler_scratch_create(

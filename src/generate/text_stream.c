@@ -87,6 +87,7 @@ bool text_stream_add(struct text_stream *stream, const char *bytes, size_t lengt
     if (stop < stream->held.length) {
         stream->stopped = true;
         show(ready, stream->held.data, stop);
+        stream->released += stop;
         buffer_clear(&stream->held);
         return buffer_ok(ready, "an answer", error);
     }
@@ -94,12 +95,14 @@ bool text_stream_add(struct text_stream *stream, const char *bytes, size_t lengt
     size_t whole = whole_characters(stream->held.data, free_to_go);
     show(ready, stream->held.data, whole);
     drop(&stream->held, whole);
+    stream->released += whole;
     return buffer_ok(ready, "an answer", error);
 }
 
 bool text_stream_finish(struct text_stream *stream, struct buffer *ready, struct error *error) {
     buffer_clear(ready);
     if (stream->held.length) show(ready, stream->held.data, stream->held.length);
+    stream->released += stream->held.length;
     buffer_clear(&stream->held);
     return buffer_ok(ready, "an answer", error);
 }

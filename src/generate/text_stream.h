@@ -9,6 +9,7 @@ struct text_stream {
     const char *const *stops; // borrowed
     size_t stop_count;
     struct buffer held; // not shown yet
+    size_t released;    // bytes of tokens that were shown, or replaced
     bool stopped;       // a stop text came: what follows is dropped
 };
 

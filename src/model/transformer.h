@@ -10,6 +10,7 @@
 #include "compute/compute.h"
 #include "model/lora.h"
 #include "model/model_config.h"
+#include <stdatomic.h>
 
 struct transformer;
 
@@ -57,6 +58,13 @@ struct inference; // working memory of one batch at a time
 bool inference_create(struct inference **inference, const struct transformer *transformer,
     struct compute *compute, size_t max_rows, struct error *error) WARN_UNUSED;
 void inference_free(struct inference *inference);
+
+// From here on inference_forward gives up between two layers once *interrupt is true, and returns
+// false with nothing touched. NULL: never.
+void inference_interrupt_by(struct inference *inference, const atomic_bool *interrupt);
+
+// Whether the last inference_forward was given up so.
+bool inference_was_interrupted(const struct inference *inference);
 
 // Runs `rows` tokens (at most max_rows), which the spans divide in order and without gaps. The
 // logits after each of the rows named by logit_rows go to `logits` [logit_count, vocabulary_size];

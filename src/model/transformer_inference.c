@@ -27,6 +27,8 @@ struct inference {
     // of the present call
     const struct inference_span *spans;
     size_t span_count, run_count, rows;
+    const atomic_bool *interrupt;
+    bool interrupted;
 };
 
 size_t kv_sequence_floats(const struct model_config *config, size_t capacity) {
@@ -248,6 +250,24 @@ static void output(struct inference *s, const uint32_t *logit_rows, size_t count
     }
 }
 
+void inference_interrupt_by(struct inference *inference, const atomic_bool *interrupt) {
+    inference->interrupt = interrupt;
+}
+
+bool inference_was_interrupted(const struct inference *inference) {
+    return inference->interrupted;
+}
+
+static bool run_layers(struct inference *s, struct error *error) {
+    for (size_t layer = 0; layer < s->config->layers; layer++) {
+        s->interrupted = s->interrupt && atomic_load(s->interrupt);
+        if (s->interrupted) return error_set(error, ERROR_CONFLICT, "the pass was interrupted");
+        weight_stream_enter(s->transformer->stream, layer, (layer + 1) % s->config->layers);
+        run_layer(s, layer);
+    }
+    return true;
+}
+
 bool inference_forward(struct inference *inference, const int32_t *tokens, size_t rows,
     const struct inference_span *spans, size_t span_count, const uint32_t *logit_rows,
     size_t logit_count, float *logits, struct error *error) {
@@ -255,6 +275,7 @@ bool inference_forward(struct inference *inference, const int32_t *tokens, size_
     s->spans = spans;
     s->span_count = span_count;
     s->rows = rows;
+    s->interrupted = false;
     if (!check_spans(s, rows, error) || !check_tokens(s, tokens, rows, error)) return false;
     for (size_t i = 0; i < logit_count; i++)
         if (logit_rows[i] >= rows)
@@ -264,10 +285,7 @@ bool inference_forward(struct inference *inference, const int32_t *tokens, size_
         for (size_t j = 0; j < spans[i].row_count; j++)
             s->positions[spans[i].first_row + j] = (int32_t)(spans[i].kv->length + j);
     compute_embedding(s->compute, s->x, tokens, rows, s->transformer->embedding);
-    for (size_t layer = 0; layer < s->config->layers; layer++) {
-        weight_stream_enter(s->transformer->stream, layer, (layer + 1) % s->config->layers);
-        run_layer(s, layer);
-    }
+    if (!run_layers(s, error)) return false;
     for (size_t i = 0; i < span_count; i++)
         spans[i].kv->length += spans[i].row_count;
     output(s, logit_rows, logit_count, logits);

@@ -3,6 +3,7 @@
 #define SERVICE_CHAT_ANSWER_H
 
 #include "base/error.h"
+#include "generate/engine.h"
 #include <jansson.h>
 #include <stdint.h>
 
@@ -21,17 +22,22 @@ bool chat_answer_init(struct chat_answer *answer, const char *model, bool includ
     struct error *error) WARN_UNUSED;
 void chat_answer_free(struct chat_answer *answer);
 
-// One member of "choices" of the whole object.
-json_t *chat_answer_choice(int index, const char *text, const char *finish_reason);
+// The members of logprobs.content for these tokens.
+json_t *chat_answer_scores(const struct engine_scored *scored, size_t count);
+
+// One member of "choices" of the whole object. `scores` (NULL where they were not asked for) is
+// taken over.
+json_t *chat_answer_choice(int index, const char *text, json_t *scores, const char *finish_reason);
 
 // The whole object; takes `choices` over.
 json_t *chat_answer_whole(const struct chat_answer *answer, json_t *choices);
 
 // The chunks, as JSON text (memory_free), NULL where memory is short: a choice's beginning, its
-// pieces of text, its end; and the usage that closes a stream that asked for it.
+// pieces of text (`scores` is taken over), its end; and the usage that closes a stream that asked
+// for it.
 char *chat_answer_begin(const struct chat_answer *answer, int index);
 char *chat_answer_piece(
-    const struct chat_answer *answer, int index, const char *text, size_t length);
+    const struct chat_answer *answer, const struct engine_piece *piece, json_t *scores);
 char *chat_answer_end(const struct chat_answer *answer, int index, const char *finish_reason);
 char *chat_answer_usage(const struct chat_answer *answer);
 

@@ -1,10 +1,12 @@
 // Reading a chat completion's request by its table of fields.
 #include "service/chat_request.h"
 #include "base/buffer.h"
+#include "base/memory.h"
 #include "service/fields.h"
 #include "service/reply.h"
 #include "service/shapes.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -15,14 +17,25 @@ enum {
     NAME_LENGTH = 256,
 };
 
+#define BIAS_SCHEMA                                                                                \
+    "{\"type\": [\"object\", \"null\"], \"propertyNames\": {\"pattern\": \"^(0|[1-9][0-9]*)$\"}, " \
+    "\"additionalProperties\": {\"type\": \"number\", \"minimum\": -100, \"maximum\": 100}}"
+
 static const struct field chat_fields[] = {
     {"model", FIELD_STRING, FIELD_REQUIRED, 1, NAME_LENGTH},
     {"messages", FIELD_ARRAY, FIELD_REQUIRED},
-    {"temperature", FIELD_NUMBER, FIELD_OPTIONAL, 0, 2},
-    {"top_p", FIELD_NUMBER, FIELD_OPTIONAL, 0, 1},
+    {"temperature", FIELD_NUMBER, FIELD_OPTIONAL, 0, 2, .standard = "1"},
+    {"top_p", FIELD_NUMBER, FIELD_OPTIONAL, 0, 1, .standard = "1"},
+    {"frequency_penalty", FIELD_NUMBER, FIELD_OPTIONAL, -2, 2, .standard = "0"},
+    {"presence_penalty", FIELD_NUMBER, FIELD_OPTIONAL, -2, 2, .standard = "0"},
+    {"logit_bias", FIELD_OBJECT, FIELD_OPTIONAL, .schema = BIAS_SCHEMA,
+        .about = "Added to the logits of tokens, by their ids."},
+    {"logprobs", FIELD_BOOLEAN, FIELD_OPTIONAL, .standard = "false"},
+    {"top_logprobs", FIELD_INTEGER, FIELD_OPTIONAL, 0, ENGINE_LIKELIEST,
+        .about = "How many of the likeliest tokens to show; only with logprobs."},
     {"max_tokens", FIELD_INTEGER, FIELD_OPTIONAL, 1, TOKENS_MAXIMUM},
     {"max_completion_tokens", FIELD_INTEGER, FIELD_OPTIONAL, 1, TOKENS_MAXIMUM},
-    {"n", FIELD_INTEGER, FIELD_OPTIONAL, 1, CHAT_CHOICES_MAXIMUM},
+    {"n", FIELD_INTEGER, FIELD_OPTIONAL, 1, ENGINE_CHOICES},
     {"seed", FIELD_INTEGER, FIELD_OPTIONAL},
     {"stop", FIELD_ANY, FIELD_OPTIONAL},
     {"stream", FIELD_BOOLEAN, FIELD_OPTIONAL},
@@ -33,11 +46,6 @@ static const struct field chat_fields[] = {
     {"prompt_cache_key", FIELD_STRING, FIELD_ADVISORY},
     {"safety_identifier", FIELD_STRING, FIELD_ADVISORY},
     {"store", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .neutral = "false"},
-    {"frequency_penalty", FIELD_NUMBER, FIELD_UNSUPPORTED, .neutral = "0"},
-    {"presence_penalty", FIELD_NUMBER, FIELD_UNSUPPORTED, .neutral = "0"},
-    {"logit_bias", FIELD_OBJECT, FIELD_UNSUPPORTED, .neutral = "{}"},
-    {"logprobs", FIELD_BOOLEAN, FIELD_UNSUPPORTED, .neutral = "false"},
-    {"top_logprobs", FIELD_INTEGER, FIELD_UNSUPPORTED, .neutral = "0"},
     {"response_format", FIELD_OBJECT, FIELD_UNSUPPORTED, .neutral = "{\"type\": \"text\"}"},
     {"tools", FIELD_ARRAY, FIELD_UNSUPPORTED, .neutral = "[]"},
     {"tool_choice", FIELD_ANY, FIELD_UNSUPPORTED, .neutral = "\"none\""},
@@ -288,6 +296,66 @@ static bool read_stream(struct chat_request *request, const json_t *body, struct
     return true;
 }
 
+// A token's id, written as an integer and in one way only; -1 if it is none.
+static int64_t read_token(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 9 || text[digits] || (text[0] == '0' && digits > 1)) return -1;
+    return strtol(text, NULL, 10);
+}
+
+static bool add_bias(
+    struct chat_request *request, const char *key, const json_t *value, struct reply *reply) {
+    int64_t token = read_token(key);
+    double amount = json_number_value(value);
+    if (token < 0) {
+        reply_error(reply, 400, "invalid_value", "logit_bias",
+            "Invalid key in 'logit_bias': you supplied '%.40s'. Only ids of tokens, as integers, "
+            "are allowed.",
+            key);
+        return false;
+    }
+    if (!json_is_number(value) || !(amount >= -100 && amount <= 100)) {
+        reply_error(reply, 400, "invalid_value", "logit_bias",
+            "Invalid value for '%.40s' in 'logit_bias': expected a number from -100 to 100.", key);
+        return false;
+    }
+    request->biases[request->bias_count++] = (struct engine_bias){(int32_t)token, (float)amount};
+    return true;
+}
+
+static bool read_biases(struct chat_request *request, json_t *biases, struct reply *reply) {
+    size_t count = json_object_size(biases);
+    const char *key;
+    json_t *value;
+    if (count == 0) return true;
+    request->biases = memory_alloc_array(count, sizeof *request->biases);
+    if (!request->biases) {
+        reply_error(reply, 500, NULL, NULL, "The server is short of memory.");
+        return false;
+    }
+    json_object_foreach(biases, key, value) {
+        if (!add_bias(request, key, value, reply)) return false;
+    }
+    return true;
+}
+
+static bool read_scores(struct chat_request *request, const json_t *body, struct reply *reply) {
+    const json_t *top = fields_get(body, "top_logprobs");
+    request->logprobs = json_is_true(json_object_get(body, "logprobs"));
+    request->top_logprobs = (int)json_integer_value(top);
+    if (!top || request->logprobs) return true;
+    reply_error(reply, 400, "invalid_value", "top_logprobs",
+        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.");
+    return false;
+}
+
+static bool check_lengths(const json_t *body, struct reply *reply) {
+    if (!fields_get(body, "max_tokens") || !fields_get(body, "max_completion_tokens")) return true;
+    reply_error(reply, 400, "invalid_parameter_combination", "max_tokens",
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.");
+    return false;
+}
+
 static double number_or(const json_t *body, const char *name, double otherwise) {
     const json_t *value = fields_get(body, name);
     return value ? json_number_value(value) : otherwise;
@@ -298,6 +366,8 @@ static void read_numbers(struct chat_request *request, const json_t *body) {
     double older = number_or(body, "max_tokens", 0);
     request->temperature = number_or(body, "temperature", 1);
     request->top_p = number_or(body, "top_p", 1);
+    request->frequency_penalty = number_or(body, "frequency_penalty", 0);
+    request->presence_penalty = number_or(body, "presence_penalty", 0);
     request->maximum_tokens = (long)number_or(body, "max_completion_tokens", older);
     request->choices = (int)number_or(body, "n", 1);
     request->has_seed = seed != NULL;
@@ -314,6 +384,8 @@ bool chat_request_read(struct chat_request *request, const json_t *body, struct 
                 fields_check_metadata(fields_get(body, "metadata"), reply) &&
                 read_messages(request, body, reply) &&
                 read_stops(request, fields_get(body, "stop"), reply) &&
+                read_biases(request, fields_get(body, "logit_bias"), reply) &&
+                read_scores(request, body, reply) && check_lengths(body, reply) &&
                 read_stream(request, body, reply);
     if (!good) {
         chat_request_free(request);
@@ -326,5 +398,7 @@ bool chat_request_read(struct chat_request *request, const json_t *body, struct 
 
 void chat_request_free(struct chat_request *request) {
     json_decref(request->messages);
+    memory_free(request->biases);
     request->messages = NULL;
+    request->biases = NULL;
 }

@@ -4,17 +4,23 @@
 #define SERVICE_CHAT_REQUEST_H
 
 #include "base/error.h"
+#include "generate/engine.h"
 #include <jansson.h>
 #include <stdint.h>
 
 struct reply;
 
-enum { CHAT_CHOICES_MAXIMUM = 16, CHAT_STOPS_MAXIMUM = 4 };
+enum { CHAT_STOPS_MAXIMUM = 4 };
 
 struct chat_request {
     const char *model; // as the client called it; borrowed from the body
     json_t *messages;  // [{"role", "content": text}]; owned
     double temperature, top_p;
+    double frequency_penalty, presence_penalty;
+    struct engine_bias *biases; // logit_bias; owned
+    size_t bias_count;
+    bool logprobs;
+    int top_logprobs;
     long maximum_tokens; // 0: as many as the context holds
     int choices;         // n
     bool has_seed;

@@ -1,9 +1,9 @@
 // From the engine's callbacks to an answer: whole, when the last choice has ended, or piece by
 // piece.
 //
-// The engine calls from its own thread; `lock` orders those calls. The stream's lock may be taken
-// under it, the engine's never. A completion lives as long as its stream (or the run that it is),
-// and as the engine works on it: each of the two holds a reference.
+// The engine calls from its own thread, under no lock; `lock` orders those calls, and the engine's
+// and the stream's may be taken under it. A completion lives as long as its stream (or the run that
+// it is), and as the engine works on it: each of the two holds a reference.
 #include "service/completion.h"
 #include "base/buffer.h"
 #include "base/log.h"
@@ -23,9 +23,9 @@
 enum { TEXT_MAXIMUM = 64 << 20 }; // bytes of one choice's text
 
 struct choice {
-    struct completion *completion;
     int index;
     struct buffer text; // where the answer is not streamed
+    json_t *scores;     // the same, where they were asked for
     const char *finish_reason;
     bool begun;
 };
@@ -34,23 +34,26 @@ struct completion {
     pthread_mutex_t lock;
     atomic_int references;
     struct engine *engine;
-    uint64_t ticket;       // the engine's, of all choices; 0 before they were submitted
-    struct stream *stream; // whoever waits: a connection,
+    uint64_t ticket;                                         // the engine's
+    struct stream *stream;                                   // whoever waits: a connection,
     void (*done)(void *context, int status, json_t *answer); // or this
     void *context;
     struct reply outcome; // for `done`; status 0 while there is none
     struct chat_answer answer;
-    bool streaming, failed;
+    bool streaming;
     char request[REQUEST_ID_SIZE]; // whose lines in the log are its own; "" for none
-    int count, running;
-    struct choice choices[CHAT_CHOICES_MAXIMUM];
+    int count;
+    struct choice *choices;
 };
 
 static void release(void *context) {
     struct completion *completion = context;
     if (atomic_fetch_sub(&completion->references, 1) > 1) return;
-    for (int i = 0; i < completion->count; i++)
+    for (int i = 0; completion->choices && i < completion->count; i++) {
         buffer_free(&completion->choices[i].text);
+        json_decref(completion->choices[i].scores);
+    }
+    memory_free(completion->choices);
     chat_answer_free(&completion->answer);
     reply_free(&completion->outcome);
     pthread_mutex_destroy(&completion->lock);
@@ -82,8 +85,7 @@ static void send_chunk(struct completion *completion, char *text) {
     memory_free(text);
 }
 
-static void begin_choice(struct choice *choice) {
-    struct completion *completion = choice->completion;
+static void begin_choice(struct completion *completion, struct choice *choice) {
     struct reply head;
     if (choice->begun) return;
     choice->begun = true;
@@ -98,7 +100,6 @@ static void begin_choice(struct choice *choice) {
 // In place of the rest of the answer; takes the reply over.
 static void break_off(
     struct completion *completion, struct reply *reply, const char *code, const char *message) {
-    completion->failed = true;
     if (completion->stream && stream_started(completion->stream)) {
         send_chunk(completion, reply_error_text(reply->status, code, NULL, message));
         reply_free(reply);
@@ -117,25 +118,50 @@ static void send_cancelled(struct completion *completion) {
     break_off(completion, &reply, "server_ending", message);
 }
 
-static void send_failure(struct completion *completion, const struct error *error, bool too_long) {
-    bool refused = error->code == ERROR_INVALID || error->code == ERROR_UNSUPPORTED;
-    const char *code = too_long ? "context_length_exceeded" : refused ? "invalid_value" : NULL;
+// Where it is the server that cannot.
+static void fail(struct reply *reply, const struct error *error) {
+    if (error->code != ERROR_CONFLICT) {
+        reply_failure(reply, "generating an answer", error);
+        return;
+    }
+    reply_error(reply, 429, "rate_limit_exceeded", NULL, "The server is busy: %s.", error->message);
+    reply_header(reply, "Retry-After", "1");
+}
+
+static void refuse(struct reply *reply, const struct error *error, enum engine_fault fault) {
+    static const struct {
+        const char *code, *param;
+    } faults[] = {
+        [ENGINE_FAULT_MESSAGES] = {"invalid_value", "messages"},
+        [ENGINE_FAULT_LENGTH] = {"context_length_exceeded", "messages"},
+        [ENGINE_FAULT_BIAS] = {"invalid_value", "logit_bias"},
+    };
+    if (error->code == ERROR_INVALID || error->code == ERROR_UNSUPPORTED)
+        reply_error(reply, 400, faults[fault].code, faults[fault].param, "%s.", error->message);
+    else
+        fail(reply, error);
+}
+
+static void send_failure(
+    struct completion *completion, const struct error *error, enum engine_fault fault) {
     struct reply reply;
     reply_init(&reply);
-    if (refused)
-        reply_error(&reply, 400, code, "messages", "%s.", error->message);
-    else
-        reply_failure(&reply, "generating an answer", error);
-    break_off(completion, &reply, code, "The answer broke off: the server failed.");
+    refuse(&reply, error, fault);
+    break_off(completion, &reply, NULL, "The answer broke off: the server failed.");
+}
+
+static json_t *choice_object(struct choice *choice) {
+    json_t *scores = choice->scores;
+    choice->scores = NULL;
+    return chat_answer_choice(
+        choice->index, buffer_text(&choice->text), scores, choice->finish_reason);
 }
 
 static void send_whole(struct completion *completion) {
     struct reply reply;
     json_t *choices = json_array();
     for (int i = 0; i < completion->count; i++)
-        json_array_append_new(
-            choices, chat_answer_choice(i, buffer_text(&completion->choices[i].text),
-                         completion->choices[i].finish_reason));
+        json_array_append_new(choices, choice_object(&completion->choices[i]));
     reply_init(&reply);
     reply_json(&reply, 200, chat_answer_whole(&completion->answer, choices));
     send_reply(completion, &reply);
@@ -154,15 +180,31 @@ static void send_end(struct completion *completion) {
 
 // ---- what the engine says ----
 
-static void take_piece(void *context, const char *text, size_t length) {
-    struct choice *choice = context;
-    struct completion *completion = choice->completion;
+static void take_piece(void *context, const struct engine_piece *piece) {
+    struct completion *completion = context;
+    struct choice *choice = &completion->choices[piece->choice];
+    json_t *scores =
+        piece->scored_count ? chat_answer_scores(piece->scored, piece->scored_count) : NULL;
     pthread_mutex_lock(&completion->lock);
-    if (completion->streaming && !completion->failed) {
-        begin_choice(choice);
-        send_chunk(completion, chat_answer_piece(&completion->answer, choice->index, text, length));
-    } else if (!completion->failed) {
-        buffer_append(&choice->text, text, length);
+    if (completion->streaming) {
+        begin_choice(completion, choice);
+        send_chunk(completion, chat_answer_piece(&completion->answer, piece, scores));
+    } else {
+        buffer_append(&choice->text, piece->text, piece->length);
+        if (scores) json_array_extend(choice->scores, scores);
+        json_decref(scores);
+    }
+    pthread_mutex_unlock(&completion->lock);
+}
+
+static void take_choice_end(void *context, int index, enum engine_reason reason) {
+    struct completion *completion = context;
+    struct choice *choice = &completion->choices[index];
+    pthread_mutex_lock(&completion->lock);
+    choice->finish_reason = reason == ENGINE_LENGTH ? "length" : "stop";
+    if (completion->streaming) {
+        begin_choice(completion, choice);
+        send_chunk(completion, chat_answer_end(&completion->answer, index, choice->finish_reason));
     }
     pthread_mutex_unlock(&completion->lock);
 }
@@ -178,63 +220,53 @@ static void leave(struct completion *completion) {
     release(completion);
 }
 
-static void end_choice(struct choice *choice, const char *finish_reason) {
-    struct completion *completion = choice->completion;
-    choice->finish_reason = finish_reason;
-    if (!completion->streaming) return;
-    begin_choice(choice);
-    send_chunk(
-        completion, chat_answer_end(&completion->answer, choice->index, choice->finish_reason));
-}
-
 static void take_result(void *context, const struct engine_result *result) {
-    struct choice *choice = context;
-    struct completion *completion = choice->completion;
+    struct completion *completion = context;
     log_set_request(completion->request[0] ? completion->request : NULL);
     pthread_mutex_lock(&completion->lock);
-    bool last = --completion->running == 0, fails = false;
     completion->answer.prompt_tokens = result->prompt_tokens;
-    completion->answer.completion_tokens += result->completion_tokens;
-    if (completion->failed) {
-        // said already
-    } else if (result->reason == ENGINE_CANCELLED) {
-        completion->failed = true;
-        if (completion->stream) send_cancelled(completion);
-    } else if (result->reason == ENGINE_FAILED) {
-        fails = true;
-        send_failure(completion, &result->error, result->too_long);
-    } else {
-        end_choice(choice, result->reason == ENGINE_LENGTH ? "length" : "stop");
-        if (last) send_end(completion);
+    completion->answer.completion_tokens = result->completion_tokens;
+    if (result->reason == ENGINE_FAILED) {
+        send_failure(completion, &result->error, result->fault);
+    } else if (result->reason != ENGINE_CANCELLED) {
+        send_end(completion);
+    } else if (completion->stream) {
+        send_cancelled(completion);
     }
     pthread_mutex_unlock(&completion->lock);
     log_set_request(NULL);
-    if (fails) cancel(completion); // the other choices
-    if (last) leave(completion);
+    leave(completion);
 }
 
 // ---- beginning ----
 
-// Submits all choices. Those after a failure are never begun; those before it are cancelled.
+// The engine's reference is taken where it takes the request.
 static bool submit(
     struct completion *completion, struct engine_request *request, struct error *error) {
+    uint64_t ticket = 0;
+    request->context = completion;
+    pthread_mutex_lock(&completion->lock); // no result is taken before the ticket is known
+    atomic_fetch_add(&completion->references, 1);
+    if (completion->stream) stream_retain(completion->stream);
+    bool good = engine_submit(completion->engine, request, &ticket, error);
+    completion->ticket = ticket;
+    pthread_mutex_unlock(&completion->lock);
+    if (good) return true;
+    stream_release(completion->stream);
+    release(completion);
+    return false;
+}
+
+static bool create_choices(
+    struct completion *completion, const struct chat_request *request, struct error *error) {
+    size_t count = (size_t)completion->count;
+    completion->choices = memory_alloc_zeroed(count, sizeof *completion->choices);
+    if (!completion->choices) return memory_error(error, "a completion's choices");
     for (int i = 0; i < completion->count; i++) {
-        uint64_t ticket = 0;
-        if (i > 0) request->seed++;
-        request->context = &completion->choices[i];
-        request->joins = completion->ticket;
-        bool good = engine_submit(completion->engine, request, &ticket, error);
-        pthread_mutex_lock(&completion->lock);
-        completion->ticket = good ? ticket : completion->ticket;
-        if (!good) completion->running -= completion->count - i;
-        bool last = completion->running == 0;
-        if (!good && i > 0 && !completion->failed) send_failure(completion, error, false);
-        pthread_mutex_unlock(&completion->lock);
-        if (good) continue;
-        if (i == 0) return false;
-        cancel(completion);
-        if (last) leave(completion);
-        return true;
+        struct choice *choice = &completion->choices[i];
+        choice->index = i;
+        choice->scores = request->logprobs && !request->stream ? json_array() : NULL;
+        buffer_init(&choice->text, TEXT_MAXIMUM);
     }
     return true;
 }
@@ -252,14 +284,9 @@ static struct completion *create(
     completion->engine = engine;
     completion->streaming = request->stream;
     if (log_request()) snprintf(completion->request, REQUEST_ID_SIZE, "%s", log_request());
-    completion->count = completion->running = request->choices;
-    for (int i = 0; i < completion->count; i++) {
-        struct choice *choice = &completion->choices[i];
-        choice->completion = completion;
-        choice->index = i;
-        buffer_init(&choice->text, TEXT_MAXIMUM);
-    }
-    if (chat_answer_init(&completion->answer, request->model, request->include_usage, error))
+    completion->count = request->choices;
+    if (create_choices(completion, request, error) &&
+        chat_answer_init(&completion->answer, request->model, request->include_usage, error))
         return completion;
     release(completion);
     return NULL;
@@ -273,13 +300,21 @@ static struct engine_request submission(const struct chat_request *request,
         .messages = request->messages,
         .temperature = request->temperature,
         .top_p = request->top_p,
+        .frequency_penalty = request->frequency_penalty,
+        .presence_penalty = request->presence_penalty,
+        .biases = request->biases,
+        .bias_count = request->bias_count,
+        .choices = request->choices,
         .maximum_tokens = request->maximum_tokens,
         .has_seed = request->has_seed,
         .seed = request->seed,
         .stops = request->stops,
         .stop_count = request->stop_count,
+        .scores = request->logprobs,
+        .likeliest = (size_t)request->top_logprobs,
         .background = background,
         .piece = take_piece,
+        .ended = take_choice_end,
         .finished = take_result,
     };
 }
@@ -296,15 +331,12 @@ void completion_start(struct service *service, const struct chat_request *reques
     }
     struct stream *stream = completion->stream;
     stream_on_abandon(stream, cancel, release, completion);
-    atomic_fetch_add(&completion->references, 1); // the engine's
-    stream_retain(stream);
     if (submit(completion, &asked, &error)) {
         reply->stream = stream;
         return;
     }
-    reply_failure(reply, "starting an answer", &error);
-    leave(completion);
-    stream_release(stream);
+    fail(reply, &error);
+    stream_release(stream); // and with it the completion
 }
 
 // Who wants to hear of a run.
@@ -321,10 +353,8 @@ static bool run_chat(struct service *service, const struct chat_request *chat,
     if (!completion) return false;
     completion->done = owner.done;
     completion->context = owner.context;
-    atomic_fetch_add(&completion->references, 1); // the engine's
     bool good = submit(completion, &asked, error);
     *run = completion->ticket;
-    if (!good) release(completion);
     release(completion);
     return good;
 }

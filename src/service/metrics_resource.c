@@ -27,8 +27,8 @@ static void add_counter(struct buffer *text, const char *name, const char *help,
 }
 
 static void add_engine(struct buffer *text, struct engine *engine) {
-    struct engine_load load;
-    engine_measure(engine, &load);
+    struct engine_counts load;
+    engine_count(engine, &load);
     buffer_append_format(text,
         "# HELP temper_engine_requests Requests for answers of models.\n"
         "# TYPE temper_engine_requests gauge\n"
@@ -37,10 +37,10 @@ static void add_engine(struct buffer *text, struct engine *engine) {
         "temper_engine_requests{state=\"running\",lane=\"background\"} %zu\n"
         "temper_engine_requests{state=\"waiting\",lane=\"background\"} %zu\n",
         load.running, load.waiting, load.background_running, load.background_waiting);
-    add_counter(text, "temper_prompt_tokens_total", "Tokens read, of requests that have ended.",
+    add_counter(text, "temper_prompt_tokens_total", "Tokens of prompts that were computed.",
         (double)load.prompt_tokens);
-    add_counter(text, "temper_completion_tokens_total",
-        "Tokens written, of requests that have ended.", (double)load.completion_tokens);
+    add_counter(text, "temper_completion_tokens_total", "Tokens of answers that were computed.",
+        (double)load.completion_tokens);
 }
 
 static bool add_jobs(struct buffer *text, struct store *store, struct error *error) {

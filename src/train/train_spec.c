@@ -204,6 +204,8 @@ json_t *train_spec_json(const struct train_spec *spec) {
         (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "dropout", spec->lora_dropout,
         "target_modules", train_spec_modules(spec->lora_modules), "threads", spec->threads,
         "checkpoint_seconds", spec->checkpoint_seconds);
+    if (root && spec->adapter && !spec->rank_given)
+        json_object_del(json_object_get(root, "lora"), "rank");
     if (root && spec->chat_template)
         json_object_set_new(root, "chat_template", json_string(spec->chat_template));
     if (root && spec->chat_time)

@@ -27,11 +27,12 @@ struct asked {
     size_t ended_as;        // its value then: the first has 0
 };
 
-static inline void asked_take_piece(void *context, const char *text, size_t length) {
+static inline void asked_take_piece(void *context, const struct engine_piece *piece) {
     struct asked *asked = context;
     pthread_mutex_lock(&asked->lock);
-    buffer_append(&asked->text, text, length);
-    asked->broken |= !length || utf8_valid_length(text, length) < length || asked->finished;
+    buffer_append(&asked->text, piece->text, piece->length);
+    asked->broken |= (!piece->length && !piece->scored_count) || asked->finished ||
+                     utf8_valid_length(piece->text, piece->length) < piece->length;
     bool first = asked->pieces++ == 0;
     pthread_mutex_unlock(&asked->lock);
     if (first && asked->at_first_piece) asked->at_first_piece(asked);

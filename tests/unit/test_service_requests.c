@@ -128,7 +128,12 @@ static void test_chat_request_refuses_what_is_wrong_by_its_name(void **state) {
     refuse_chat("{" HELLO ", \"stop\": [\"1\",\"2\",\"3\",\"4\",\"5\"]}", "stop", "invalid_value");
     refuse_chat("{" HELLO ", \"stop\": \"\"}", "stop", "invalid_value");
     refuse_chat("{" HELLO ", \"tools\": [{}]}", "tools", "unsupported_parameter");
-    refuse_chat("{" HELLO ", \"logprobs\": true}", "logprobs", "unsupported_parameter");
+    refuse_chat("{" HELLO ", \"logprobs\": 1}", "logprobs", "invalid_type");
+    refuse_chat("{" HELLO ", \"top_logprobs\": 3}", "top_logprobs", "invalid_value");
+    refuse_chat("{" HELLO ", \"n\": 129}", "n", "integer_above_max_value");
+    refuse_chat(
+        "{" HELLO ", \"frequency_penalty\": 2.5}", "frequency_penalty", "decimal_above_max_value");
+    refuse_chat("{" HELLO ", \"logit_bias\": {\"a\": 1}}", "logit_bias", "invalid_value");
     refuse_chat("{" HELLO ", \"stream_options\": {}}", "stream_options", "invalid_value");
     refuse_chat("{" HELLO ", \"stream\": true, \"stream_options\": {\"x\": 1}}", "stream_options.x",
         "unknown_parameter");
