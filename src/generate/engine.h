@@ -92,6 +92,8 @@ struct engine_request {
     size_t bias_count;
     int choices;         // 0 for 1; each samples for itself, after one and the same prompt
     long maximum_tokens; // of a choice; 0: as many as the context holds
+    int64_t
+        context_tokens; // the most that prompt and answer may have; 0: as many as the model takes
     bool has_seed;
     uint64_t seed;
     const char *const *stops;

@@ -85,14 +85,17 @@ bool engine_job_create(
 static bool prepare_lengths(
     struct job *job, const struct model_config *config, struct error *error) {
     size_t context = config->context_length, prompt = job->prompt.count;
+    int64_t allowed = job->request.context_tokens;
+    bool narrowed = allowed > 0 && (size_t)allowed < context;
+    if (narrowed) context = (size_t)allowed;
     job->result.prompt_tokens = (int64_t)prompt;
     if (!prompt) return error_set(error, ERROR_INVALID, "The chat is empty once rendered");
     if (prompt >= context) {
         job->result.fault = ENGINE_FAULT_LENGTH;
         return error_set(error, ERROR_INVALID,
-            "This model's maximum context length is %zu tokens, and the messages have %zu tokens; "
-            "shorten them",
-            context, prompt);
+            "%s maximum context length is %zu tokens, and the messages have %zu tokens; shorten "
+            "them",
+            narrowed ? "Your plan's" : "This model's", context, prompt);
     }
     job->most_tokens = context - prompt;
     if (job->request.maximum_tokens > 0 && (size_t)job->request.maximum_tokens < job->most_tokens)

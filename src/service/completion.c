@@ -11,6 +11,7 @@
 #include "generate/engine.h"
 #include "service/chat_answer.h"
 #include "service/chat_request.h"
+#include "service/limits.h"
 #include "service/reply.h"
 #include "service/request.h"
 #include "service/service.h"
@@ -292,7 +293,24 @@ static struct completion *create(
     return NULL;
 }
 
-static struct engine_request submission(const struct chat_request *request,
+// The shorter of what is asked for and what the plan (NULL: no limits) gives; 0 is no limit.
+static long output_tokens(const struct chat_request *request, const struct plan *plan) {
+    long most = plan ? (long)plan->output_tokens : 0;
+    return request->maximum_tokens ? request->maximum_tokens : most;
+}
+
+// False, with the reply made, where more is asked for than the plan has.
+static bool check_plan(
+    const struct chat_request *request, const struct plan *plan, struct reply *reply) {
+    if (!plan || !plan->output_tokens || request->maximum_tokens <= plan->output_tokens)
+        return true;
+    reply_error(reply, 400, "integer_above_max_value", "max_completion_tokens",
+        "Invalid 'max_completion_tokens': your plan '%s' has answers of at most %lld tokens.",
+        plan->name, (long long)plan->output_tokens);
+    return false;
+}
+
+static struct engine_request submission(const struct chat_request *request, const struct plan *plan,
     const char *model_directory, const char *adapter_directory, bool background) {
     return (struct engine_request){
         .model = model_directory,
@@ -305,7 +323,8 @@ static struct engine_request submission(const struct chat_request *request,
         .biases = request->biases,
         .bias_count = request->bias_count,
         .choices = request->choices,
-        .maximum_tokens = request->maximum_tokens,
+        .maximum_tokens = output_tokens(request, plan),
+        .context_tokens = plan ? plan->context_tokens : 0,
         .has_seed = request->has_seed,
         .seed = request->seed,
         .stops = request->stops,
@@ -320,9 +339,12 @@ static struct engine_request submission(const struct chat_request *request,
 }
 
 void completion_start(struct service *service, const struct chat_request *request,
-    const char *model_directory, const char *adapter_directory, struct reply *reply) {
+    const struct plan *plan, const char *model_directory, const char *adapter_directory,
+    struct reply *reply) {
     struct error error = {0};
-    struct engine_request asked = submission(request, model_directory, adapter_directory, false);
+    if (!check_plan(request, plan, reply)) return;
+    struct engine_request asked =
+        submission(request, plan, model_directory, adapter_directory, false);
     struct completion *completion = create(service->engine, request, &error);
     if (!completion || !stream_open(&completion->stream, &error)) {
         if (completion) release(completion);
@@ -346,9 +368,10 @@ struct owner {
 };
 
 static bool run_chat(struct service *service, const struct chat_request *chat,
-    const struct model_record *model, bool background, struct owner owner, uint64_t *run,
-    struct error *error) {
-    struct engine_request asked = submission(chat, model->directory, model->adapter, background);
+    const struct plan *plan, const struct model_record *model, bool background, struct owner owner,
+    uint64_t *run, struct error *error) {
+    struct engine_request asked =
+        submission(chat, plan, model->directory, model->adapter, background);
     struct completion *completion = create(service->engine, chat, error);
     if (!completion) return false;
     completion->done = owner.done;
@@ -361,16 +384,17 @@ static bool run_chat(struct service *service, const struct chat_request *chat,
 
 // Checks the body and finds the model. Where the reply is made, it is the answer; false with the
 // error set where it is the server that failed.
-static bool prepare_run(struct service *service, const char *account, const json_t *body,
-    struct chat_request *chat, struct model_record *model, struct reply *reply,
+static bool prepare_run(struct service *service, const char *account, const struct plan *plan,
+    const json_t *body, struct chat_request *chat, struct model_record *model, struct reply *reply,
     struct error *error) {
     if (!chat_request_read(chat, body, reply)) return true;
     if (chat->stream)
         reply_error(reply, 400, "invalid_value", "stream",
             "Invalid value for 'stream': this answer is not sent to a connection; leave it out.");
-    else if (model_resolve(service->store, account, chat->model, model, error))
+    else if (check_plan(chat, plan, reply) &&
+             model_resolve(service->store, account, chat->model, model, error))
         return true;
-    else if (error->code == ERROR_NOT_FOUND)
+    else if (!reply->status && error->code == ERROR_NOT_FOUND)
         reply_no_model(reply, chat->model);
     chat_request_free(chat);
     return reply->status != 0;
@@ -382,16 +406,17 @@ bool completion_run(struct service *service, const char *account, const json_t *
     struct chat_request chat;
     struct model_record model;
     struct reply reply;
+    const struct plan *plan = service->limits ? limits_account_plan(service, account) : NULL;
     *run = 0;
     reply_init(&reply);
-    if (!prepare_run(service, account, body, &chat, &model, &reply, error)) return false;
+    if (!prepare_run(service, account, plan, body, &chat, &model, &reply, error)) return false;
     if (reply.status) {
         done(context, reply.status, json_loads(reply.body, 0, NULL));
         reply_free(&reply);
         return true;
     }
     struct owner owner = {done, context};
-    bool good = run_chat(service, &chat, &model, background, owner, run, error);
+    bool good = run_chat(service, &chat, plan, &model, background, owner, run, error);
     model_record_free(&model);
     chat_request_free(&chat);
     return good;

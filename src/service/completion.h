@@ -8,13 +8,16 @@
 #include <stdint.h>
 
 struct chat_request;
+struct plan;
 struct reply;
 struct service;
 
 // Hands the request's choices to the engine and leaves the stream of the answer in `reply`; or an
-// error. `model_directory` and `adapter_directory` (NULL for none) say where the model lies.
+// error. `model_directory` and `adapter_directory` (NULL for none) say where the model lies; `plan`
+// (NULL: no limits) how long the answer may be.
 void completion_start(struct service *service, const struct chat_request *request,
-    const char *model_directory, const char *adapter_directory, struct reply *reply);
+    const struct plan *plan, const char *model_directory, const char *adapter_directory,
+    struct reply *reply);
 
 // Runs a chat completion without a connection: `body` is that of POST /v1/chat/completions, of
 // which nothing is kept, and is checked as such; but it cannot ask for a stream. With `background`

@@ -26,6 +26,10 @@ requests_per_minute = 5
 concurrent_requests = 2
 fine_tuned_models = 1
 batch_requests = 2
+
+[plan brief]
+context_tokens = 60
+output_tokens = 6
 """
 
 
@@ -116,6 +120,22 @@ class TestLimits(unittest.TestCase):
             time.sleep(0.1)
             batch = client.batches.retrieve(batch.id)
         self.assertEqual([error.code for error in batch.errors.data], ["too_many_requests"])
+
+    def test_answers_and_chats_have_their_length(self):
+        client = self.client("brief", "brief")
+
+        def ask(words=1, **options):
+            return client.chat.completions.create(model=MODEL, temperature=0, logit_bias={"300": 100}, messages=[
+                {"role": "user", "content": "word " * words}], **options)
+        self.assertEqual(ask().usage.completion_tokens, 6)
+        self.assertEqual(ask(max_tokens=3).usage.completion_tokens, 3)
+        with self.assertRaises(openai.BadRequestError) as caught:
+            ask(max_tokens=7)
+        self.assertEqual(caught.exception.param, "max_completion_tokens")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            ask(words=80)
+        self.assertEqual(caught.exception.code, "context_length_exceeded")
+        self.assertIn("Your plan's", caught.exception.message)
 
     def test_keys_may_do_what_their_scope_says(self):
         reader = self.client("scoped", scope="read-only")
