@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 enum {
     DRAIN_MAXIMUM = 1 << 30,  // bytes of a refused body that are read
@@ -283,11 +284,25 @@ static enum MHD_Result await_head(struct exchange *exchange) {
     }
 }
 
+static int socket_of(const struct exchange *exchange) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+// The library does not look at a connection that sleeps: the watcher is told when its client goes.
+static void watch_client(struct exchange *exchange) {
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT};
+    int client = socket_of(exchange);
+    if (client >= 0) epoll_ctl(exchange->server->hangups, EPOLL_CTL_ADD, client, &event);
+}
+
 static void adopt_stream(struct exchange *exchange) {
     pthread_mutex_lock(&exchange->server->lock);
     exchange->stream = exchange->reply.stream;
     exchange->reply.stream = NULL;
     pthread_mutex_unlock(&exchange->server->lock);
+    watch_client(exchange);
 }
 
 static void turn(struct exchange *exchange, enum connection_phase phase) {
@@ -412,6 +427,8 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
     if (!exchange) return;
     *state = NULL;
     turn(exchange, CONNECTION_IDLE);
+    if (exchange->stream)
+        epoll_ctl(exchange->server->hangups, EPOLL_CTL_DEL, socket_of(exchange), NULL);
     delist(exchange);
     if (exchange->stream) stream_abandon(exchange->stream);
     stream_release(exchange->stream);
@@ -426,10 +443,7 @@ void exchange_completed(void *context, struct MHD_Connection *connection, void *
 }
 
 static bool client_gone(struct exchange *exchange) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!info) return false;
-    struct pollfd descriptor = {.fd = info->connect_fd, .events = POLLRDHUP};
+    struct pollfd descriptor = {.fd = socket_of(exchange), .events = POLLRDHUP};
     return poll(&descriptor, 1, 0) == 1 && descriptor.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 

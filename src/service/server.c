@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -28,8 +29,9 @@ enum {
     CONNECTION_MEMORY = 64 << 10, // headers of one request and the library's buffers
     HEAD_SECONDS = 30,
     BODY_SECONDS = 60,
-    BODY_BYTES = 16 << 10, // in each BODY_SECONDS
-    WATCH_MILLISECONDS = 250,
+    BODY_BYTES = 16 << 10,    // in each BODY_SECONDS
+    WATCH_MILLISECONDS = 250, // between looks at slow connections
+    HANGUPS_AT_ONCE = 32,
     BACKLOG = 511,
 };
 
@@ -44,13 +46,20 @@ static void wait_milliseconds(struct server *server, int milliseconds) {
 
 static void *watch(void *context) {
     struct server *server = context;
-    pthread_mutex_lock(&server->lock);
-    while (!server->closing) {
-        exchange_cancel_all(server, true);
-        connections_sweep(server->connections, progress_clock());
-        wait_milliseconds(server, WATCH_MILLISECONDS);
+    struct epoll_event events[HANGUPS_AT_ONCE];
+    double swept = 0;
+    bool closing = false;
+    while (!closing) {
+        int gone = epoll_wait(server->hangups, events, HANGUPS_AT_ONCE, WATCH_MILLISECONDS);
+        pthread_mutex_lock(&server->lock);
+        if (gone > 0) exchange_cancel_all(server, true);
+        if (progress_clock() - swept >= WATCH_MILLISECONDS / 1000.0) {
+            swept = progress_clock();
+            connections_sweep(server->connections, swept);
+        }
+        closing = server->closing;
+        pthread_mutex_unlock(&server->lock);
     }
-    pthread_mutex_unlock(&server->lock);
     return NULL;
 }
 
@@ -234,6 +243,7 @@ bool server_open(struct server **result, const struct server_options *options,
     if (!server) return memory_error(error, "the server");
     server->service = service;
     server->listener = MHD_INVALID_SOCKET;
+    server->hangups = epoll_create1(EPOLL_CLOEXEC);
     atomic_store(&service->draining, false);
     init_lock(server);
     if (!open_tls(server, options, error) ||
@@ -247,7 +257,8 @@ bool server_open(struct server **result, const struct server_options *options,
         server_close(server, 0);
         return false;
     }
-    server->watching = pthread_create(&server->watcher, NULL, watch, server) == 0;
+    server->watching =
+        server->hangups >= 0 && pthread_create(&server->watcher, NULL, watch, server) == 0;
     if (!server->watching) {
         server_close(server, 0);
         return error_set(error, ERROR_IO, "cannot start the server's watcher thread");
@@ -311,6 +322,7 @@ void server_close(struct server *server, int seconds) {
     if (!server) return;
     if (server->daemon) stop_daemon(server, seconds);
     stop_watcher(server);
+    if (server->hangups >= 0) close(server->hangups);
     connections_close(server->connections);
     tls_close(server->tls);
     pthread_cond_destroy(&server->changed);

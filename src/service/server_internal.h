@@ -22,6 +22,7 @@ struct server {
     pthread_cond_t changed;     // an exchange has ended, or `closing` was set
     struct exchange *exchanges; // those in progress
     bool closing;
+    int hangups; // an epoll: it hears when a client goes away that waits for a stream
     pthread_t watcher;
     bool watching;
 };
