@@ -2,14 +2,16 @@
 restarts, and never to where they must not go."""
 import http.server
 import json
+import pathlib
 import signal
+import subprocess
 import threading
 import time
 import unittest
 
 import openai
 
-from support.server import Server, wait_for
+from support.server import TEMPER, Server, wait_for
 
 CHATS = "".join(json.dumps({"messages": [{"role": "user", "content": f"Say {i}"},
                                          {"role": "assistant", "content": f"{i}"}]}) + "\n" for i in range(12)).encode()
@@ -109,8 +111,19 @@ class TestWebhooks(unittest.TestCase):
         self.assertEqual(found, {"fine_tuning.job.succeeded": job.id, "fine_tuning.job.failed": failing.id,
                                  "fine_tuning.job.cancelled": cancelled.id, "batch.completed": batch.id})
         _, headers, body = self.receiver.at("/all")[0]
+        self.unwrap_with_node(headers, body, endpoint["secret"])
         with self.assertRaises(openai.InvalidWebhookSignatureError):
             self.client.webhooks.unwrap(body + b" ", headers, secret=endpoint["secret"])
+
+    def unwrap_with_node(self, headers, body, secret):
+        folder = pathlib.Path(TEMPER).resolve().parent / "node-client"
+        if not (folder / "node_modules").exists():
+            print(f"openai-node is not at {folder}: tests/run.py installs it there")
+            return
+        given = json.dumps({"body": body.decode(), "headers": headers, "secret": secret})
+        run = subprocess.run(["node", "unwrap.cjs"], cwd=folder, input=given, capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(json.loads(run.stdout), json.loads(body))
 
     def test_an_endpoint_gets_what_it_asked_for_and_nothing_else(self):
         self.endpoint("/succeeded-only", ["fine_tuning.job.succeeded"])
