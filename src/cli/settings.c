@@ -13,6 +13,7 @@ struct reading {
     const struct cli_syntax *syntax;
     struct plan_table *plans;
     int line;
+    bool *given; // for each option, whether a line has named it
     bool failed;
     struct error *error;
 };
@@ -25,7 +26,8 @@ static int fail(struct reading *reading, const char *message) {
     return 0;
 }
 
-// inih's reader: knows the number of the line that is looked at.
+// inih's reader: knows the number of the line that is looked at. Lines are given without their
+// indentation, by which inih would take one for more of the value above it.
 static char *read_line(char *text, int size, void *context) {
     struct reading *reading = context;
     if (reading->failed || !fgets(text, size, reading->file)) return NULL;
@@ -34,6 +36,8 @@ static char *read_line(char *text, int size, void *context) {
         fail(reading, "the line is longer than 198 bytes");
         return NULL;
     }
+    size_t indentation = strspn(text, " \t");
+    memmove(text, text + indentation, strlen(text + indentation) + 1);
     return text;
 }
 
@@ -58,6 +62,12 @@ static int take_option(struct reading *reading, const char *name, const char *va
             "there is no setting '%.60s'; `temper serve --help` lists them", name);
         return fail(reading, message);
     }
+    bool *given = &reading->given[option - reading->syntax->options];
+    if (*given) {
+        snprintf(message, sizeof message, "'%.60s' stands in the file twice", name);
+        return fail(reading, message);
+    }
+    *given = true;
     if (option->type == CLI_FLAG) return take_flag(reading, option, value);
     char *copy = memory_copy_string(value);
     if (!copy) return fail(reading, "memory is short");
@@ -82,9 +92,15 @@ bool settings_read(const char *path, const struct cli_syntax *syntax, struct pla
     struct reading reading = {
         .file = fopen(path, "re"), .path = path, .syntax = syntax, .plans = plans, .error = error};
     if (!reading.file) return error_set_errno(error, ERROR_IO, "cannot read %s", path);
+    reading.given = memory_alloc_zeroed((size_t)syntax->option_count, sizeof *reading.given);
+    if (!reading.given) {
+        fclose(reading.file);
+        return memory_error(error, "the settings");
+    }
     int line = ini_parse_stream(read_line, &reading, take, &reading);
     bool broken = ferror(reading.file);
     fclose(reading.file);
+    memory_free(reading.given);
     if (broken) return error_set_errno(error, ERROR_IO, "cannot read %s", path);
     if (reading.failed) return false;
     return line == 0 || error_set(error, ERROR_INVALID,

@@ -96,12 +96,14 @@ static void fill(struct bucket *bucket, double each_minute, double now) {
 
 // As OpenAI writes times to wait: "12ms", "1.5s", "6m0s".
 static void write_duration(char text[DURATION_SIZE], double seconds) {
-    if (seconds < 1)
-        snprintf(text, DURATION_SIZE, "%.0fms", ceil(seconds * 1000));
-    else if (seconds < 60)
-        snprintf(text, DURATION_SIZE, "%.3gs", seconds);
+    double milliseconds = ceil(seconds * 1000);
+    if (milliseconds < 1000)
+        snprintf(text, DURATION_SIZE, "%.0fms", milliseconds);
+    else if (milliseconds < 59950) // what is more would be rounded to 60 below
+        snprintf(text, DURATION_SIZE, "%.3gs", milliseconds / 1000);
     else
-        snprintf(text, DURATION_SIZE, "%.0fm%.0fs", floor(seconds / 60), fmod(seconds, 60));
+        snprintf(
+            text, DURATION_SIZE, "%.0fm%.0fs", floor(ceil(seconds) / 60), fmod(ceil(seconds), 60));
 }
 
 static void tell(struct reply *reply, const struct bucket *bucket, const struct plan *plan) {

@@ -194,6 +194,7 @@ class TestSettings(unittest.TestCase):
                                  ("\n\n[plans]\na = b", 4, "[plan NAME]"), ("threads = many", 1, "number"),
                                  ("[plan trial]\noutput_tokens = 0", 2, "whole number"), ("just words", 1, "name = value"),
                                  ("allow-private-webhooks = yes", 1, "true or false"), ("config = other", 1, "config"),
+                                 ("threads = 1\n  colour = red", 2, "colour"), ("threads = 1\n\nthreads = 2", 3, "twice"),
                                  ("data = " + "a" * 300, 1, "longer"), ("[plan A B]\noutput_tokens = 1", 2, "plan")):
             with self.subTest(text=text[:40]):
                 run = self.serve(text)
