@@ -92,7 +92,10 @@ bool account_plan(struct store *store, const char *account, char **plan, struct 
 bool account_count_models(
     struct store *store, const char *account, size_t *count, struct error *error) {
     struct sql sql;
-    sql_open(&sql, store, error, "SELECT count(*) FROM models WHERE account = ? AND checkpoint = 0",
+    sql_open(&sql, store, error,
+        "SELECT (SELECT count(*) FROM models WHERE account = ?1 AND checkpoint = 0)"
+        " + (SELECT count(*) FROM jobs WHERE account = ?1"
+        " AND status NOT IN ('succeeded', 'failed', 'cancelled'))",
         "t", account);
     *count = sql_row(&sql) ? (size_t)sql_integer(&sql, 0) : 0;
     return sql_close(&sql);

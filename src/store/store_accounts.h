@@ -36,7 +36,8 @@ bool account_set_plan(
 bool account_plan(
     struct store *store, const char *account, char **plan, struct error *error) WARN_UNUSED;
 
-// How many fine-tuned models the account has; checkpoints do not count.
+// How many fine-tuned models the account has, or is about to have: a job that has not ended counts,
+// a checkpoint does not.
 bool account_count_models(
     struct store *store, const char *account, size_t *count, struct error *error) WARN_UNUSED;
 
