@@ -3,7 +3,7 @@
 # Arguments: more packages; COMMAND:PACKAGE is wanted only where there is no such command.
 set -eu
 packages="gcc make cmake pkg-config libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev
-libcurl4-openssl-dev libssl-dev libpcre2-dev libinih-dev libarchive-dev libcmocka-dev python3"
+libcurl4-openssl-dev libssl-dev libpcre2-dev libinih-dev libarchive-dev libcmocka-dev python3 node:nodejs npm:npm"
 missing=""
 for package in $packages "$@"; do
     case $package in

@@ -163,6 +163,8 @@ static bool copy_request(struct exchange *exchange, const char *url, const char 
     request->authorization = copy_header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
     request->content_type = copy_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
     request->range = copy_header(exchange, MHD_HTTP_HEADER_RANGE);
+    request->accept_encoding = copy_header(exchange, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    request->if_none_match = copy_header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH);
     request->started = progress_clock();
     request->local = peer_is_local(exchange->connection);
     return request->method && request->path && random_secret(request->id + 4, 24, &error);
@@ -177,7 +179,8 @@ static bool read_head(struct exchange *exchange) {
     if (!request->match.route->open &&
         !auth_check(exchange->server->service, request, &exchange->reply))
         return false;
-    return query_check(request, request->match.route->query, &exchange->reply) &&
+    const struct route *route = request->match.route;
+    return (route->page || query_check(request, route->query, &exchange->reply)) &&
            prepare_body(exchange);
 }
 
@@ -238,7 +241,10 @@ static void add_headers(struct exchange *exchange, struct MHD_Response *response
     add_header(response, "openai-processing-ms", milliseconds);
     add_header(response, "openai-version", "2020-10-01");
     add_header(response, "x-content-type-options", "nosniff");
-    add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, events ? "no-cache" : "no-store");
+    add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+        events                 ? "no-cache"
+        : reply->cache_control ? reply->cache_control
+                               : "no-store");
     cors_add_headers(exchange->server->service->allowed_origins, exchange->connection,
         exchange->preflight, response);
     if (exchange->request.account)

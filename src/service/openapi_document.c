@@ -140,7 +140,7 @@ json_t *openapi_document(const struct route *routes, size_t count) {
     json_t *paths = json_object(), *schemas = json_object();
     openapi_add_shape(schemas, &error_shape, true);
     for (size_t i = 0; i < count; i++)
-        add_route(paths, schemas, &routes[i]);
+        if (!routes[i].page) add_route(paths, schemas, &routes[i]);
     return json_pack(
         "{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:[{s:[]}], s:o, s:{s:o, s:{s:{s:s, s:s}}}}",
         "openapi", "3.1.0", "info", "title", "temper", "version", TEMPER_VERSION, "description",

@@ -81,6 +81,19 @@ void reply_text(struct reply *reply, int status, const char *content_type, const
     reply->length = reply->body ? strlen(text) : 0;
 }
 
+void reply_bytes(
+    struct reply *reply, int status, const char *content_type, const void *bytes, size_t length) {
+    restart(reply, status);
+    reply->content_type = content_type;
+    reply->body = memory_alloc(length ? length : 1);
+    if (!reply->body) {
+        reply_text(reply, 500, "application/json", no_memory);
+        return;
+    }
+    memcpy(reply->body, bytes, length);
+    reply->length = length;
+}
+
 static json_t *error_object(int status, const char *code, const char *param, const char *message) {
     const char *type = status >= 500                                     ? "server_error"
                        : status != 429                                   ? "invalid_request_error"

@@ -12,7 +12,7 @@
 
 struct stream;
 
-enum { REPLY_HEADERS = 16, REPLY_HEADER_SIZE = 160 };
+enum { REPLY_HEADERS = 16, REPLY_HEADER_SIZE = 320 };
 
 struct reply_header {
     const char *name; // static text
@@ -30,6 +30,7 @@ struct reply {
     struct stream *stream;           // the answer comes from here, later; a reference is owned
     char allow[64];                  // header Allow, "" if none
     bool never_retry;                // header x-should-retry: false
+    const char *cache_control;       // static text; NULL: nothing of it may be kept
     struct reply_header headers[REPLY_HEADERS]; // others; they outlast an answer that is replaced
     size_t header_count;
 };
@@ -43,6 +44,10 @@ void reply_json(struct reply *reply, int status, json_t *value);
 
 // Answers with text that outlives the reply.
 void reply_text(struct reply *reply, int status, const char *content_type, const char *text);
+
+// Answers with a copy of bytes.
+void reply_bytes(struct reply *reply, int status, const char *content_type, const void *bytes,
+    size_t length);
 
 // Answers with an error. `code` and `param` may be NULL. The type is "invalid_request_error" below
 // 500, "server_error" from there on, as OpenAI has it.

@@ -20,6 +20,8 @@ void request_free(struct request *request) {
     memory_free(request->authorization);
     memory_free(request->content_type);
     memory_free(request->range);
+    memory_free(request->accept_encoding);
+    memory_free(request->if_none_match);
     memory_free(request->account);
     route_match_free(&request->match);
     buffer_free(&request->body);

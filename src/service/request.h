@@ -29,6 +29,8 @@ struct request {
     char *authorization;      // headers, NULL if absent
     char *content_type;
     char *range;
+    char *accept_encoding;
+    char *if_none_match;
     struct request_pair query[REQUEST_QUERY_MAXIMUM];
     size_t query_count;
     struct route_match match;

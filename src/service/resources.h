@@ -61,7 +61,8 @@ HANDLER(health_get);
 HANDLER(healthz_get);
 HANDLER(readyz_get);
 HANDLER(metrics_get);
-HANDLER(home_get);
+HANDLER(web_get_page);
+HANDLER(web_get_asset);
 HANDLER(openapi_get);
 
 #undef HANDLER

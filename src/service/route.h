@@ -36,6 +36,7 @@ struct route {
     const char *pattern;
     route_handler handler;
     bool open;  // answers without an API key
+    bool page;  // of the platform, not of the API: takes any query, and is in no documentation
     int scopes; // of enum route_scope, or'ed
     enum route_body body;
     size_t body_maximum;

@@ -17,9 +17,29 @@ enum {
 #define TAKES_FORM(bytes, shape)                                                                   \
     .body = ROUTE_BODY_FORM, .body_maximum = (bytes), .request = &(shape)
 
+#define PLATFORM(path, function)                                                                   \
+    { "GET", path, ROUTE_HANDLER(function), .open = true, .page = true }
+#define PAGE(path) PLATFORM(path, web_get_page)
+
 static const struct route routes[] = {
-    {"GET", "/", ROUTE_HANDLER(home_get), .open = true, .answer_type = "text/html",
-        .summary = "A page for people."},
+    PAGE("/"),
+    PAGE("/sign-in"),
+    PAGE("/playground"),
+    PAGE("/models"),
+    PAGE("/models/{rest*}"),
+    PAGE("/fine-tuning"),
+    PAGE("/fine-tuning/{rest*}"),
+    PAGE("/batches"),
+    PAGE("/batches/{rest*}"),
+    PAGE("/files"),
+    PAGE("/files/{rest*}"),
+    PAGE("/webhooks"),
+    PAGE("/webhooks/{rest*}"),
+    PAGE("/api-keys"),
+    PAGE("/usage"),
+    PLATFORM("/favicon.svg", web_get_asset),
+    PLATFORM("/assets/{name}", web_get_asset),
+
     {"GET", "/health", ROUTE_HANDLER(health_get), .open = true, .answer = &health_shape,
         .summary = "Whether the server lives, and what it is."},
     {"GET", "/healthz", ROUTE_HANDLER(healthz_get), .open = true, .answer = &health_shape,
