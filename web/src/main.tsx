@@ -8,6 +8,7 @@ import "./styles/base.css";
 import "./styles/kit.css";
 import "./styles/shell.css";
 import "./styles/pages.css";
+import "./styles/things.css";
 
 followLinks();
 void findSession();

@@ -4,7 +4,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Model = Schemas["Model"];
-export type File = Schemas["File"];
+export type StoredFile = Schemas["File"];
 export type Upload = Schemas["Upload"];
 export type JobEvent = Omit<Schemas["FineTuningJobEvent"], "data"> & { data?: Record<string, number | string | null> };
 export type Checkpoint = Schemas["FineTuningJobCheckpoint"];

@@ -13,7 +13,7 @@ export interface Action {
     download?: boolean;
 }
 
-export function Menu({ label, actions }: { label: string; actions: (Action | false | null | undefined)[] }) {
+export function Menu({ label, actions }: { label: string; actions: (Action | false | "" | null | undefined)[] }) {
     const shown = actions.filter((action): action is Action => !!action);
     if (!shown.length) return null;
     return (

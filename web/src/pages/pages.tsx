@@ -1,7 +1,16 @@
 // The pages: which address shows what, in the order of the side bar.
 import type { ComponentType } from "preact";
 import type { IconName } from "../kit/icon";
+import { ApiKeys } from "./api_keys/api_keys";
+import { BatchPage } from "./batches/batch_page";
+import { Batches } from "./batches/batches";
+import { FilePage } from "./files/file_page";
+import { Files } from "./files/files";
 import { Home } from "./home/home";
+import { ModelPage } from "./models/model_page";
+import { Models } from "./models/models";
+import { EndpointPage } from "./webhooks/endpoint_page";
+import { Webhooks } from "./webhooks/webhooks";
 
 export interface PageProps {
     /** What the address names. */
@@ -25,11 +34,11 @@ export interface Section {
 export const sections: Section[] = [
     { href: "/", title: "Home", icon: "home", pages: [{ pattern: "/", title: "Home", view: Home }] },
     { href: "/playground", title: "Playground", icon: "playground", pages: [] },
-    { href: "/models", title: "Models", icon: "models", pages: [] },
+    { href: "/models", title: "Models", icon: "models", pages: [{ pattern: "/models", title: "Models", view: Models }, { pattern: "/models/:model*", title: "Model", view: ModelPage }] },
     { href: "/fine-tuning", title: "Fine-tuning", icon: "tuning", pages: [] },
-    { href: "/batches", title: "Batches", icon: "batches", pages: [] },
-    { href: "/files", title: "Files", icon: "files", pages: [] },
-    { href: "/webhooks", title: "Webhooks", icon: "webhooks", pages: [] },
-    { href: "/api-keys", title: "API keys", icon: "keys", pages: [] },
+    { href: "/batches", title: "Batches", icon: "batches", pages: [{ pattern: "/batches", title: "Batches", view: Batches }, { pattern: "/batches/:batch", title: "Batch", view: BatchPage }] },
+    { href: "/files", title: "Files", icon: "files", pages: [{ pattern: "/files", title: "Files", view: Files }, { pattern: "/files/:file", title: "File", view: FilePage }] },
+    { href: "/webhooks", title: "Webhooks", icon: "webhooks", pages: [{ pattern: "/webhooks", title: "Webhooks", view: Webhooks }, { pattern: "/webhooks/:endpoint", title: "Webhook endpoint", view: EndpointPage }] },
+    { href: "/api-keys", title: "API keys", icon: "keys", pages: [{ pattern: "/api-keys", title: "API keys", view: ApiKeys }] },
     { href: "/usage", title: "Usage", icon: "usage", pages: [] },
 ];
