@@ -1,5 +1,6 @@
 // How the pages are built. Ariakit is written for React, and gets Preact in its place. While developing, `npm run dev`
 // shows the pages as they are edited, and hands what they ask of the API on to a server on port 8080.
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 
 export default defineConfig({
@@ -8,7 +9,7 @@ export default defineConfig({
         alias: {
             "react/jsx-runtime": "preact/jsx-runtime",
             "react-dom": "preact/compat",
-            react: "preact/compat",
+            react: fileURLToPath(new URL("react_by_preact.js", import.meta.url)),
         },
     },
     build: {
