@@ -15,6 +15,7 @@ int command_keys(int count, char **words);
 int command_models(int count, char **words);
 int command_openapi(int count, char **words);
 int command_serve(int count, char **words);
+int command_sign_in(int count, char **words);
 int command_tokenize(int count, char **words);
 int command_train(int count, char **words);
 int command_validate(int count, char **words);

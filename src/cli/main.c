@@ -21,6 +21,7 @@ static const struct command {
     {"export", command_export, "take a fine-tuned model to peft, transformers, llama.cpp"},
     {"accounts", command_accounts, "who uses a server, and by which plan"},
     {"keys", command_keys, "make, list and revoke API keys"},
+    {"sign-in", command_sign_in, "print an address that signs a browser in to the server's pages"},
     {"files", command_files, "upload, list and fetch files of a running server"},
     {"jobs", command_jobs, "create, watch, list and cancel fine-tuning jobs of a running server"},
     {"openapi", command_openapi, "print the description of the HTTP API"},

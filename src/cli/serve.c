@@ -19,6 +19,7 @@
 #include "service/server.h"
 #include "service/service.h"
 #include "store/store.h"
+#include "store/store_sessions.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -174,6 +175,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
     house->service.engine = house->engine;
     house->service.data = store_directory(house->store);
     house->service.allowed_origins = allow_origin;
+    house->service.secure = certificate != NULL;
     house->service.metrics_open = strcmp(metrics, "open") == 0;
     return open_side_work(house, error) &&
            server_open(&house->server, &server_options, &house->service, error) &&
@@ -194,11 +196,27 @@ static void close_house(struct house *house) {
     limits_close(house->service.limits);
 }
 
-static void greet(const struct house *house, const char *key) {
+// An address that stands for all of this machine's is, to a browser on it, the loopback's.
+static const char *loopback_port(const char *where) {
+    static const char *const all[] = {"0.0.0.0:", "[::]:"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strncmp(where, all[i], strlen(all[i])) == 0) return where + strlen(all[i]);
+    return NULL;
+}
+
+static void print_pages(const char *scheme, const char *where, const char *token) {
+    const char *port = loopback_port(where);
+    printf("\nIts pages, signed in (once, within an hour; then: temper sign-in):\n\n"
+           "    %s://%s%s/sign-in#%s\n\n",
+        scheme, port ? "127.0.0.1:" : where, port ? port : "", token);
+}
+
+static void greet(const struct house *house, const char *key, const char *token) {
     const char *where = server_address(house->server), *scheme = certificate ? "https" : "http";
     printf("temper " TEMPER_VERSION " answers at %s://%s/v1 (data in %s)\n", scheme, where, data);
+    print_pages(scheme, where, token);
     if (key)
-        printf("\nThis is the first API key. It is shown only once:\n\n    %s\n\n"
+        printf("This is the first API key. It is shown only once:\n\n    %s\n\n"
                "    export TEMPER_BASE_URL=%s://%s/v1 TEMPER_API_KEY=%s\n"
                "    temper jobs create examples/json-generation.jsonl --watch\n\n",
             key, scheme, where, key);
@@ -260,7 +278,7 @@ int command_serve(int count, char **words) {
     struct error error = {0};
     struct house house = {0};
     sigset_t signals;
-    char *key = NULL;
+    char *key = NULL, *token = NULL;
     int given;
     enum cli_outcome outcome = cli_read(&syntax, count, words, &given);
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
@@ -273,13 +291,15 @@ int command_serve(int count, char **words) {
     if (strcmp(log_format, "json") == 0) log_set_form(LOG_JSON);
     block_signals(&signals);
     bool good = open_house(&house, &key, &error);
-    if (good) greet(&house, key);
+    good = good && sign_in_create(house.store, "personal", &token, &error);
+    if (good) greet(&house, key, token);
     good = good && write_port(house.server, &error); // last: who waits for it finds all the rest
     if (good) {
         wait_for_end(&house, &signals);
         drain(&house, &signals);
     }
     memory_free(key);
+    memory_free(token);
     close_house(&house);
     if (port_file && good) remove(port_file);
     return good ? CLI_SUCCESS : cli_fail(&error);

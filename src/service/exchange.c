@@ -165,6 +165,10 @@ static bool copy_request(struct exchange *exchange, const char *url, const char 
     request->range = copy_header(exchange, MHD_HTTP_HEADER_RANGE);
     request->accept_encoding = copy_header(exchange, MHD_HTTP_HEADER_ACCEPT_ENCODING);
     request->if_none_match = copy_header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    request->cookie = copy_header(exchange, MHD_HTTP_HEADER_COOKIE);
+    request->host = copy_header(exchange, MHD_HTTP_HEADER_HOST);
+    request->origin = copy_header(exchange, MHD_HTTP_HEADER_ORIGIN);
+    request->fetch_site = copy_header(exchange, "Sec-Fetch-Site");
     request->started = progress_clock();
     request->local = peer_is_local(exchange->connection);
     return request->method && request->path && random_secret(request->id + 4, 24, &error);

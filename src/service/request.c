@@ -22,6 +22,10 @@ void request_free(struct request *request) {
     memory_free(request->range);
     memory_free(request->accept_encoding);
     memory_free(request->if_none_match);
+    memory_free(request->cookie);
+    memory_free(request->host);
+    memory_free(request->origin);
+    memory_free(request->fetch_site);
     memory_free(request->account);
     route_match_free(&request->match);
     buffer_free(&request->body);

@@ -31,6 +31,10 @@ struct request {
     char *range;
     char *accept_encoding;
     char *if_none_match;
+    char *cookie;
+    char *host;
+    char *origin;     // of the page that asks, where a browser says so
+    char *fetch_site; // Sec-Fetch-Site: how that page stands to this server
     struct request_pair query[REQUEST_QUERY_MAXIMUM];
     size_t query_count;
     struct route_match match;

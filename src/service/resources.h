@@ -61,6 +61,10 @@ HANDLER(health_get);
 HANDLER(healthz_get);
 HANDLER(readyz_get);
 HANDLER(metrics_get);
+HANDLER(session_create);
+HANDLER(session_retrieve);
+HANDLER(session_delete);
+
 HANDLER(web_get_page);
 HANDLER(web_get_asset);
 HANDLER(openapi_get);

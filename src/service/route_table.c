@@ -134,6 +134,13 @@ static const struct route routes[] = {
         ROUTE_HANDLER(webhooks_redeliver), .answer = &webhook_delivery_shape,
         .summary = "Send an event again, with the same id (ours)."},
 
+    {"POST", "/v1/session", ROUTE_HANDLER(session_create), .open = true,
+        TAKES_JSON(SMALL_JSON, session_request_shape), .answer = &session_shape,
+        .summary = "Sign a browser in: the session's secret is set as a cookie (ours)."},
+    {"GET", "/v1/session", ROUTE_HANDLER(session_retrieve), READS_OR_USES, .answer = &session_shape,
+        .summary = "Who is signed in (ours)."},
+    {"DELETE", "/v1/session", ROUTE_HANDLER(session_delete), READS_OR_USES,
+        .answer = &session_deleted_shape, .summary = "Sign out (ours)."},
     {"POST", "/v1/api_keys", ROUTE_HANDLER(api_keys_create),
         TAKES_JSON(SMALL_JSON, api_key_request_shape), .answer = &api_key_shape,
         .summary = "Make an API key of the account (ours); it is shown once."},

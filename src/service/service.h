@@ -30,6 +30,7 @@ struct service {
     const char *data; // the data directory
     struct metrics *metrics;
     struct access_log *access_log; // NULL: none is kept
+    bool secure;                     // it speaks HTTPS
     bool metrics_open;             // /metrics answers everyone, not only this machine
     const char *allowed_origins;   // whose pages may ask from a browser; NULL for none
     atomic_bool draining;          // the server is about to end

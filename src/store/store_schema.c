@@ -99,6 +99,11 @@ static const char *const migrations[] = {
     "CREATE TABLE accounts (name TEXT PRIMARY KEY, plan TEXT, created_at INTEGER NOT NULL);"
     "ALTER TABLE keys ADD COLUMN scope TEXT NOT NULL DEFAULT 'all';"
     "ALTER TABLE keys ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;",
+    // sessions of browsers
+    "CREATE TABLE sign_ins (hash BLOB PRIMARY KEY, account TEXT NOT NULL,"
+    " expires_at INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE sessions (hash BLOB PRIMARY KEY, account TEXT NOT NULL, key TEXT,"
+    " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 const char *const *store_migrations(size_t *count) {
