@@ -131,7 +131,7 @@ void jobs_create(struct service *service, struct request *request, struct reply 
 }
 
 // Gets the job that the path names. False with the reply made.
-static bool get_job(struct service *service, const struct request *request, struct job_record *job,
+bool jobs_find(struct service *service, const struct request *request, struct job_record *job,
     struct reply *reply) {
     struct error error = {0};
     const char *id = request_parameter(request, 0);
@@ -146,7 +146,7 @@ static bool get_job(struct service *service, const struct request *request, stru
 
 void jobs_retrieve(struct service *service, struct request *request, struct reply *reply) {
     struct job_record job;
-    if (!get_job(service, request, &job, reply)) return;
+    if (!jobs_find(service, request, &job, reply)) return;
     reply_json(reply, 200, job_object(&job));
     job_record_free(&job);
 }
@@ -211,7 +211,7 @@ static void change_job(struct service *service, struct request *request, struct 
     const char *doing) {
     struct job_record job;
     struct error error = {0};
-    if (!get_job(service, request, &job, reply)) return;
+    if (!jobs_find(service, request, &job, reply)) return;
     bool changed = change(service->supervisor, request->account, job.id, &error);
     job_record_free(&job);
     if (changed)
@@ -237,7 +237,7 @@ static bool begin_list(struct service *service, const struct request *request,
     struct page_query *query, struct job_record *job, struct reply *reply) {
     *query = (struct page_query){.account = request->account};
     query_page(request, &query->limit, &query->after);
-    if (!get_job(service, request, job, reply)) return false;
+    if (!jobs_find(service, request, job, reply)) return false;
     query->job = job->id;
     return true;
 }

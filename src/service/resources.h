@@ -30,6 +30,8 @@ HANDLER(jobs_pause);
 HANDLER(jobs_resume);
 HANDLER(jobs_events);
 HANDLER(jobs_checkpoints);
+HANDLER(jobs_metrics);
+HANDLER(jobs_metrics_list);
 
 HANDLER(batches_create);
 HANDLER(batches_list);

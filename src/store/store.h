@@ -156,6 +156,9 @@ bool job_list(struct store *store, const struct page_query *query, struct job_re
     size_t *count, bool *more, struct error *error) WARN_UNUSED;
 bool event_list(struct store *store, const struct page_query *query, struct event_record **records,
     size_t *count, bool *more, struct error *error) WARN_UNUSED;
+// A job's metrics, oldest first: the data of all its events of that type.
+bool event_list_metrics(struct store *store, const char *job, struct event_record **records,
+    size_t *count, struct error *error) WARN_UNUSED;
 bool checkpoint_list(struct store *store, const struct page_query *query,
     struct checkpoint_record **records, size_t *count, bool *more, struct error *error) WARN_UNUSED;
 

@@ -216,6 +216,29 @@ bool event_list(struct store *store, const struct page_query *query, struct even
     return false;
 }
 
+bool event_list_metrics(struct store *store, const char *job, struct event_record **records,
+    size_t *count, struct error *error) {
+    struct sql sql;
+    *records = NULL;
+    *count = 0;
+    sql_open(&sql, store, error,
+        "SELECT data, created_at FROM events WHERE job = ? AND type = 'metrics' ORDER BY seq", "t",
+        job);
+    while (sql_row(&sql)) {
+        struct event_record *record = store_grow((void **)records, *count, sizeof *record, error);
+        if (!record) {
+            sql.failed = true;
+            break;
+        }
+        ++*count;
+        record->data = sql_text(&sql, 0);
+        record->created_at = sql_integer(&sql, 1);
+    }
+    if (sql_close(&sql)) return true;
+    event_list_free(*records, *count);
+    return false;
+}
+
 // ---- checkpoints ----
 
 void checkpoint_list_free(struct checkpoint_record *records, size_t count) {
