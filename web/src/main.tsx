@@ -9,6 +9,7 @@ import "./styles/kit.css";
 import "./styles/shell.css";
 import "./styles/pages.css";
 import "./styles/things.css";
+import "./styles/tuning.css";
 
 followLinks();
 void findSession();

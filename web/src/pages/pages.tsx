@@ -6,6 +6,9 @@ import { BatchPage } from "./batches/batch_page";
 import { Batches } from "./batches/batches";
 import { FilePage } from "./files/file_page";
 import { Files } from "./files/files";
+import { Compare } from "./fine_tuning/compare";
+import { JobPage } from "./fine_tuning/job_page";
+import { Jobs } from "./fine_tuning/jobs";
 import { Home } from "./home/home";
 import { ModelPage } from "./models/model_page";
 import { Models } from "./models/models";
@@ -35,7 +38,11 @@ export const sections: Section[] = [
     { href: "/", title: "Home", icon: "home", pages: [{ pattern: "/", title: "Home", view: Home }] },
     { href: "/playground", title: "Playground", icon: "playground", pages: [] },
     { href: "/models", title: "Models", icon: "models", pages: [{ pattern: "/models", title: "Models", view: Models }, { pattern: "/models/:model*", title: "Model", view: ModelPage }] },
-    { href: "/fine-tuning", title: "Fine-tuning", icon: "tuning", pages: [] },
+    { href: "/fine-tuning", title: "Fine-tuning", icon: "tuning", pages: [
+            { pattern: "/fine-tuning", title: "Fine-tuning", view: Jobs },
+            { pattern: "/fine-tuning/compare", title: "Compare jobs", view: Compare },
+            { pattern: "/fine-tuning/:job", title: "Job", view: JobPage },
+        ] },
     { href: "/batches", title: "Batches", icon: "batches", pages: [{ pattern: "/batches", title: "Batches", view: Batches }, { pattern: "/batches/:batch", title: "Batch", view: BatchPage }] },
     { href: "/files", title: "Files", icon: "files", pages: [{ pattern: "/files", title: "Files", view: Files }, { pattern: "/files/:file", title: "File", view: FilePage }] },
     { href: "/webhooks", title: "Webhooks", icon: "webhooks", pages: [{ pattern: "/webhooks", title: "Webhooks", view: Webhooks }, { pattern: "/webhooks/:endpoint", title: "Webhook endpoint", view: EndpointPage }] },
