@@ -52,10 +52,13 @@
 //
 // `temper train JOBDIR --validate-only` reads the data, writes validating_files … queued (or
 // failed) and ends; `temper train JOBDIR` trains, or goes on from the newest checkpoint.
+//
+// `temper train JOBDIR --report-only` writes report.json (train/train_check.h) and nothing else.
 #ifndef BASE_JOB_FORMAT_H
 #define BASE_JOB_FORMAT_H
 
 #define JOB_SPEC_FILE "spec.json"
+#define JOB_REPORT_FILE "report.json"
 #define JOB_EVENTS_FILE "events.jsonl"
 #define JOB_LOCK_FILE "lock"
 #define JOB_CANCEL_FILE "cancel"

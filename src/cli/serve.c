@@ -8,6 +8,7 @@
 #include "cli/settings.h"
 #include "generate/engine.h"
 #include "jobs/batch_runner.h"
+#include "jobs/job_checks.h"
 #include "jobs/supervisor.h"
 #include "jobs/upload_keeper.h"
 #include "jobs/webhook_sender.h"
@@ -139,6 +140,7 @@ static bool open_side_work(struct house *house, struct error *error) {
     house->service.batches = house->batches;
     if (!upload_keeper_open(&house->uploads, house->store, error)) return false;
     house->service.uploads = house->uploads;
+    if (!job_checks_open(&house->service.checks, house->store, (int)threads, error)) return false;
     if (!job_streams_open(
             &house->service.job_streams, house->store, &house->service.draining, error))
         return false;
@@ -187,6 +189,7 @@ static void close_house(struct house *house) {
     job_streams_close(house->service.job_streams);
     batch_runner_close(house->batches);
     upload_keeper_close(house->uploads);
+    job_checks_close(house->service.checks);
     webhook_sender_close(house->webhooks);
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);

@@ -23,7 +23,7 @@ static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *chat
 static const char *account = "personal";
 static long epochs, batch_size, lora_rank = 16, seed = 42, threads;
 static double multiplier, lora_alpha, lora_dropout;
-static bool validate_only, quiet, as_json;
+static bool validate_only, report_only, quiet, as_json;
 
 static const struct cli_option options[] = {
     {"--output", "DIR", CLI_TEXT, &output, "where a run by hand works, and leaves its adapter"},
@@ -45,6 +45,8 @@ static const struct cli_option options[] = {
     {"--seed", "N", CLI_INTEGER, &seed, "of the order of examples and the first weights (42)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all); the result is the same"},
     {"--validate-only", NULL, CLI_FLAG, &validate_only, "of a job directory: check the data"},
+    {"--report-only", NULL, CLI_FLAG, &report_only,
+        "of a job directory: write report.json, what its data holds and what it will take"},
     {"--quiet", NULL, CLI_FLAG, &quiet, "no progress"},
     {"--json", NULL, CLI_FLAG, &as_json, "print where the adapter is as JSON"},
 };
@@ -195,6 +197,7 @@ int command_train(int count, char **words) {
     if (outcome != CLI_RUN) return outcome == CLI_HELP ? CLI_SUCCESS : CLI_USAGE;
     if (!file_is_directory(words[0])) return by_hand(words[0], &error);
     give_way();
-    struct train_job_options job_options = {validate_only, quiet};
+    struct train_job_options job_options = {
+        .validate_only = validate_only, .report_only = report_only, .quiet = quiet};
     return finish(train_job_run(words[0], &job_options, &error), words[0], false, &error);
 }

@@ -7,6 +7,7 @@
 #include "model/chat_example.h"
 #include "model/model_config.h"
 #include "train/dataset.h"
+#include "train/train_report.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,26 +53,11 @@ struct validation {
 };
 
 static void print_json(const struct validation *v) {
-    const struct dataset *dataset = v->dataset;
-    const struct dataset_faults *faults = &v->faults;
-    json_t *list = json_array(), *root = json_pack("{s:b}", "valid", dataset != NULL);
-    for (size_t i = 0; i < faults->count; i++)
-        json_array_append_new(
-            list, json_pack("{s:I, s:s}", "line", (json_int_t)faults->items[i].line, "message",
-                      faults->items[i].message));
-    if (dataset)
-        json_object_update_new(root,
-            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "examples",
-                (json_int_t)dataset->example_count, "tokens", (json_int_t)dataset->token_count,
-                "trained_tokens", (json_int_t)dataset->trained_count, "truncated_examples",
-                (json_int_t)dataset->truncated_count, "endless_examples",
-                (json_int_t)dataset->endless_count, "longest_example",
-                (json_int_t)dataset->longest));
-    if (dataset && show > 0)
-        json_object_set_new(root, "shown",
-            show_examples_json(dataset, chat_format_tokenizer(v->format), (size_t)show));
-    json_object_set_new(root, "faults", list);
-    json_object_set_new(root, "more_faults", json_boolean(faults->more));
+    const struct tokenizer *tokenizer = chat_format_tokenizer(v->format);
+    json_t *root = train_report(v->dataset, &v->faults, tokenizer, 0);
+    json_object_del(root, "shown");
+    if (v->dataset && show > 0)
+        json_object_set_new(root, "shown", show_examples_json(v->dataset, tokenizer, (size_t)show));
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     printf("%s\n", text ? text : "{}");
     free(text);
@@ -84,6 +70,8 @@ static void print_counts(const char *file, const struct dataset *dataset, size_t
     printf("  tokens            %llu\n", (unsigned long long)dataset->token_count);
     printf(
         "  trained on        %llu of them (answers)\n", (unsigned long long)dataset->trained_count);
+    printf("  beginnings shared %llu of them are left where equal beginnings count once\n",
+        (unsigned long long)train_report_shared(dataset));
     printf("  longest example   %zu tokens; the model holds %zu\n", dataset->longest, context);
     printf("  to be truncated   %zu\n", dataset->truncated_count);
     if (dataset->endless_count)

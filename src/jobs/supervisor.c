@@ -121,7 +121,8 @@ static void start_trainer(struct supervisor *s, struct job_record *job) {
         return;
     }
     if (!(trainer = trainer_set_add(&s->trainers, job->id, 0, training))) return;
-    if (trainer_process_start(directory, !training, s->options.launcher, &trainer->process, &error))
+    if (trainer_process_start(directory, training ? TRAINER_TRAIN : TRAINER_VALIDATE,
+            s->options.launcher, &trainer->process, &error))
         return;
     trainer_set_remove(&s->trainers, trainer);
     if (may_pass(&error))

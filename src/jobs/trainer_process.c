@@ -61,7 +61,7 @@ static bool spawn(char **words, const char *log, pid_t *process, struct error *e
            error_set_errno(error, ERROR_IO, "cannot start the trainer (%s)", words[0]);
 }
 
-bool trainer_process_start(const char *job_directory, bool validate_only, const char *launcher,
+bool trainer_process_start(const char *job_directory, enum trainer_task task, const char *launcher,
     pid_t *process, struct error *error) {
     char program[FILE_PATH_SIZE], log[FILE_PATH_SIZE], launcher_words[1024] = "";
     char *words[MAX_WORDS];
@@ -75,11 +75,13 @@ bool trainer_process_start(const char *job_directory, bool validate_only, const 
     if (!cut_words(launcher_words, words, &count, error) ||
         !file_path(log, sizeof log, error, job_directory, "trainer.log"))
         return false;
-    char train[] = "train", validate[] = "--validate-only";
+    static const char *const options[] = {
+        [TRAINER_VALIDATE] = "--validate-only", [TRAINER_REPORT] = "--report-only"};
+    char train[] = "train";
     words[count++] = program;
     words[count++] = train;
     words[count++] = (char *)job_directory;
-    if (validate_only) words[count++] = validate;
+    if (task != TRAINER_TRAIN) words[count++] = (char *)options[task];
     words[count] = NULL;
     return spawn(words, log, process, error);
 }

@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include <sys/types.h>
 
+enum trainer_task { TRAINER_TRAIN, TRAINER_VALIDATE, TRAINER_REPORT };
+
 // `launcher` (NULL for none) stands before the command, its words divided by spaces.
-bool trainer_process_start(const char *job_directory, bool validate_only, const char *launcher,
+bool trainer_process_start(const char *job_directory, enum trainer_task task, const char *launcher,
     pid_t *process, struct error *error) WARN_UNUSED;
 
 // True while it lives. Once it has ended, and only then, *how says how, in words.

@@ -3,7 +3,10 @@
 #include "base/hyperparameters.h"
 #include "service/fields.h"
 #include "service/reply.h"
+#include "service/request.h"
+#include "service/service.h"
 #include "service/shapes.h"
+#include "store/store.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -212,4 +215,44 @@ void job_request_free(struct job_request *request) {
     json_decref(request->lora);
     request->hyperparameters = NULL;
     request->lora = NULL;
+}
+
+// ---- what it names ----
+
+// Checks that the account has that file, for fine-tuning. False with the reply made.
+static bool check_file(struct service *service, const struct request *request, const char *param,
+    const char *id, struct reply *reply) {
+    struct file_record file;
+    struct error error = {0};
+    if (!id) return true;
+    if (!file_get(service->store, request->account, id, &file, &error)) {
+        if (error.code == ERROR_NOT_FOUND)
+            reply_error(reply, 400, NULL, param,
+                "invalid %s: %.128s. Upload it with POST /v1/files and purpose 'fine-tune' first.",
+                param, id);
+        else
+            reply_failure(reply, "looking the file up", &error);
+        return false;
+    }
+    bool good = strcmp(file.purpose, "fine-tune") == 0;
+    if (!good)
+        reply_error(reply, 400, "invalid_file_purpose", param,
+            "invalid %s: %.128s has the purpose '%.40s', but must have 'fine-tune'.", param, id,
+            file.purpose);
+    file_record_free(&file);
+    return good;
+}
+
+bool job_request_find(struct service *service, const struct request *request,
+    const struct job_request *job, struct model_record *model, struct reply *reply) {
+    struct error error = {0};
+    if (!check_file(service, request, "training_file", job->training_file, reply) ||
+        !check_file(service, request, "validation_file", job->validation_file, reply))
+        return false;
+    if (model_resolve(service->store, request->account, job->model, model, &error)) return true;
+    if (error.code == ERROR_NOT_FOUND)
+        reply_no_model(reply, job->model);
+    else
+        reply_failure(reply, "looking the model up", &error);
+    return false;
 }

@@ -8,7 +8,10 @@
 #include <jansson.h>
 #include <stdint.h>
 
+struct model_record;
 struct reply;
+struct request;
+struct service;
 
 struct job_request {
     const char *training_file;   // these are borrowed from the body
@@ -26,5 +29,10 @@ struct job_request {
 bool job_request_read(
     struct job_request *request, const json_t *body, struct reply *reply) WARN_UNUSED;
 void job_request_free(struct job_request *request);
+
+// Finds the files and the model that it names (model_record_free). False: the reply says what the
+// account does not have.
+bool job_request_find(struct service *service, const struct request *request,
+    const struct job_request *job, struct model_record *model, struct reply *reply) WARN_UNUSED;
 
 #endif

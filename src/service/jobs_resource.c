@@ -16,30 +16,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-// Checks that the account has that file, for fine-tuning. False with the reply made.
-static bool check_file(struct service *service, const struct request *request, const char *param,
-    const char *id, struct reply *reply) {
-    struct file_record file;
-    struct error error = {0};
-    if (!id) return true;
-    if (!file_get(service->store, request->account, id, &file, &error)) {
-        if (error.code == ERROR_NOT_FOUND)
-            reply_error(reply, 400, NULL, param,
-                "invalid %s: %.128s. Upload it with POST /v1/files and purpose 'fine-tune' first.",
-                param, id);
-        else
-            reply_failure(reply, "looking the file up", &error);
-        return false;
-    }
-    bool good = strcmp(file.purpose, "fine-tune") == 0;
-    if (!good)
-        reply_error(reply, 400, "invalid_file_purpose", param,
-            "invalid %s: %.128s has the purpose '%.40s', but must have 'fine-tune'.", param, id,
-            file.purpose);
-    file_record_free(&file);
-    return good;
-}
-
 static bool choose_seed(const struct job_request *job, int64_t *seed, struct error *error) {
     uint32_t bits;
     *seed = job->seed;
@@ -104,18 +80,8 @@ static void create_job(struct service *service, const struct request *request,
 static void create_checked(struct service *service, const struct request *request,
     const struct job_request *job, struct reply *reply) {
     struct model_record model;
-    struct error error = {0};
     if (request->plan && !limits_check_models(service, request, reply)) return;
-    if (!check_file(service, request, "training_file", job->training_file, reply) ||
-        !check_file(service, request, "validation_file", job->validation_file, reply))
-        return;
-    if (!model_resolve(service->store, request->account, job->model, &model, &error)) {
-        if (error.code == ERROR_NOT_FOUND)
-            reply_no_model(reply, job->model);
-        else
-            reply_failure(reply, "looking the model up", &error);
-        return;
-    }
+    if (!job_request_find(service, request, job, &model, reply)) return;
     create_job(service, request, job, &model, reply);
     model_record_free(&model);
 }

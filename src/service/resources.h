@@ -31,6 +31,7 @@ HANDLER(jobs_resume);
 HANDLER(jobs_events);
 HANDLER(jobs_checkpoints);
 HANDLER(jobs_metrics);
+HANDLER(checks_create);
 HANDLER(jobs_metrics_list);
 
 HANDLER(batches_create);

@@ -13,6 +13,7 @@ struct store;
 struct supervisor;
 struct batch_runner;
 struct upload_keeper;
+struct job_checks;
 struct job_streams;
 struct webhook_sender;
 struct engine;
@@ -23,6 +24,7 @@ struct service {
     struct supervisor *supervisor;
     struct batch_runner *batches;
     struct upload_keeper *uploads;
+    struct job_checks *checks;
     struct job_streams *job_streams;
     struct webhook_sender *webhooks;
     bool inward_webhooks; // the operator allows addresses of this machine and its network

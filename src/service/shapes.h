@@ -14,6 +14,7 @@ extern const struct shape health_shape;
 extern const struct shape file_query_shape, file_form_shape, file_shape;
 extern const struct shape expires_after_shape;
 extern const struct shape api_key_request_shape, api_key_shape;
+extern const struct shape job_check_shape;
 extern const struct shape job_curves_shape, job_curves_query_shape, job_curves_list_query_shape;
 extern const struct shape session_request_shape, session_shape, session_deleted_shape;
 extern const struct shape upload_request_shape, part_form_shape, complete_shape;

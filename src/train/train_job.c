@@ -6,6 +6,8 @@
 #include "model/chat_example.h"
 #include "model/model_config.h"
 #include "train/schedule.h"
+#include "train/train_check.h"
+#include "train/train_job_internal.h"
 #include "train/train_memory.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -73,9 +75,9 @@ static json_t *read_spec_file(const char *directory, struct error *error) {
     return root;
 }
 
-static bool read_spec(struct job *job, struct error *error) {
-    json_t *root = read_spec_file(job->directory, error);
-    bool ok = root && train_spec_read(&job->spec, root, error);
+bool train_job_read_spec(const char *directory, struct train_spec *spec, struct error *error) {
+    json_t *root = read_spec_file(directory, error);
+    bool ok = root && train_spec_read(spec, root, error);
     json_decref(root);
     return ok;
 }
@@ -264,28 +266,29 @@ static enum job_exit train(struct job *job, struct error *error) {
     return JOB_EXIT_FAILED;
 }
 
-// A run that goes on from an adapter has that adapter's shape.
-static bool take_adapter(struct job *job, bool *reported, struct error *error) {
-    struct train_spec *spec = &job->spec;
+bool train_job_take_adapter(struct train_spec *spec, struct error *error) {
     struct model_config config;
-    struct error ignored;
     struct lora *lora;
     if (!spec->adapter || spec->full.on) return true;
     if (!model_config_load(&config, spec->model, error) ||
         !adapter_file_load(&lora, &config, spec->adapter, error))
         return false;
     bool good = !spec->rank_given || lora->rank == spec->lora_rank;
-    if (!good)
-        *reported = train_events_failure(&job->events, "invalid_lora",
-            "lora.rank differs from that of the model to go on from; leave it out", "lora",
-            &ignored);
     spec->lora_rank = lora->rank;
     spec->lora_alpha = lora->alpha;
     spec->lora_modules = lora->modules;
     lora_free(lora);
-    return good ||
-           error_set(error, ERROR_INVALID,
-               "lora.rank differs from that of the adapter %s; leave it out", spec->adapter);
+    return good || error_set(error, ERROR_INVALID,
+                       "lora.rank differs from that of the model to go on from; leave it out");
+}
+
+static bool take_adapter(struct job *job, bool *reported, struct error *error) {
+    struct error ignored;
+    if (train_job_take_adapter(&job->spec, error)) return true;
+    if (error->code == ERROR_INVALID && job->spec.rank_given)
+        *reported =
+            train_events_failure(&job->events, "invalid_lora", error->message, "lora", &ignored);
+    return false;
 }
 
 static bool validate(struct job *job, bool *reported, struct error *error) {
@@ -330,13 +333,15 @@ enum job_exit train_job_run(
     struct job job = {
         .directory = directory, .options = options, .lock = -1, .events.descriptor = -1};
     enum job_exit result = JOB_EXIT_FAILED;
+    if (options->report_only)
+        return train_check_run(directory, error) ? JOB_EXIT_SUCCEEDED : JOB_EXIT_FAILED;
     catch_signals();
     train_spec_init(&job.spec);
     if (take_lock(&job, error) && train_events_open(&job.events, directory, error) &&
         file_path(job.cancel_path, sizeof job.cancel_path, error, directory, JOB_CANCEL_FILE) &&
         file_path(job.pause_path, sizeof job.pause_path, error, directory, JOB_PAUSE_FILE)) {
         struct error ignored;
-        if (read_spec(&job, error))
+        if (train_job_read_spec(directory, &job.spec, error))
             result = run(&job, error);
         else
             (void)!train_events_failure(

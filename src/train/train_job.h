@@ -8,6 +8,7 @@
 
 struct train_job_options {
     bool validate_only;
+    bool report_only; // write the report (train_check.h), and nothing else
     bool quiet; // no progress on standard error
 };
 

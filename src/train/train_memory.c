@@ -43,18 +43,34 @@ bool train_memory_check(const struct model_config *config, const struct lora *lo
         lora ? "a smaller LoRA rank or a smaller base model" : "LoRA or a smaller model");
 }
 
-bool train_memory_check_spec(const struct train_spec *spec, const struct model_config *config,
-    const struct trainer_data *data, struct error *error) {
-    struct lora shape = {.rank = spec->lora_rank,
+static struct lora lora_of(const struct train_spec *spec) {
+    return (struct lora){.rank = spec->lora_rank,
         .modules = spec->lora_modules,
         .dropout = (float)spec->lora_dropout};
+}
+
+uint64_t train_memory_trained(const struct train_spec *spec, const struct model_config *config) {
     uint64_t trained = 0;
+    if (spec->full.on) return model_config_parameters(config);
     for (int module = 0; module < LORA_MODULES; module++) {
         size_t in, out;
+        if (!(spec->lora_modules & 1u << module)) continue;
         lora_module_shape(config, module, &in, &out);
-        trained += (uint64_t)config->layers * shape.rank * (in + out);
+        trained += (uint64_t)config->layers * spec->lora_rank * (in + out);
     }
-    if (spec->full.on) trained = model_config_parameters(config);
-    return train_memory_check(
-        config, spec->full.on ? NULL : &shape, trained, data, memory_total(), error);
+    return trained;
+}
+
+uint64_t train_memory_needed(const struct train_spec *spec, const struct model_config *config,
+    const struct trainer_data *data) {
+    struct lora shape = lora_of(spec), *lora = spec->full.on ? NULL : &shape;
+    return training_bytes(config, lora, train_memory_rows(config, lora, data), 0) +
+           4 * train_memory_trained(spec, config) * sizeof(float);
+}
+
+bool train_memory_check_spec(const struct train_spec *spec, const struct model_config *config,
+    const struct trainer_data *data, struct error *error) {
+    struct lora shape = lora_of(spec);
+    return train_memory_check(config, spec->full.on ? NULL : &shape,
+        train_memory_trained(spec, config), data, memory_total(), error);
 }

@@ -21,6 +21,13 @@ bool train_memory_check(const struct model_config *config, const struct lora *lo
     uint64_t trained, const struct trainer_data *data, uint64_t room,
     struct error *error) WARN_UNUSED;
 
+// How many floats a run trains.
+uint64_t train_memory_trained(const struct train_spec *spec, const struct model_config *config);
+
+// The bytes that a run takes beside the base model's weights.
+uint64_t train_memory_needed(const struct train_spec *spec, const struct model_config *config,
+    const struct trainer_data *data);
+
 // The same from the spec alone, against all the memory that the machine has: a job that can never
 // fit is refused before it waits for its turn.
 bool train_memory_check_spec(const struct train_spec *spec, const struct model_config *config,
