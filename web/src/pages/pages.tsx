@@ -7,6 +7,7 @@ import { Batches } from "./batches/batches";
 import { FilePage } from "./files/file_page";
 import { Files } from "./files/files";
 import { Compare } from "./fine_tuning/compare";
+import { CreateJob } from "./fine_tuning/create";
 import { JobPage } from "./fine_tuning/job_page";
 import { Jobs } from "./fine_tuning/jobs";
 import { Home } from "./home/home";
@@ -40,6 +41,7 @@ export const sections: Section[] = [
     { href: "/models", title: "Models", icon: "models", pages: [{ pattern: "/models", title: "Models", view: Models }, { pattern: "/models/:model*", title: "Model", view: ModelPage }] },
     { href: "/fine-tuning", title: "Fine-tuning", icon: "tuning", pages: [
             { pattern: "/fine-tuning", title: "Fine-tuning", view: Jobs },
+            { pattern: "/fine-tuning/new", title: "New job", view: CreateJob },
             { pattern: "/fine-tuning/compare", title: "Compare jobs", view: Compare },
             { pattern: "/fine-tuning/:job", title: "Job", view: JobPage },
         ] },
