@@ -10,6 +10,7 @@ import "./styles/shell.css";
 import "./styles/pages.css";
 import "./styles/things.css";
 import "./styles/tuning.css";
+import "./styles/playground.css";
 
 followLinks();
 void findSession();

@@ -7,7 +7,7 @@ import { Icon } from "./icon";
 
 export function Dialog({ open, title, onClose, children, wide }: { open: boolean; title: string; onClose: () => void; children: ComponentChildren; wide?: boolean }) {
     return (
-        <AriakitDialog open={open} onClose={onClose} unmountOnHide backdrop={<div class="backdrop" />} class={`dialog ${wide ? "wide" : ""}`}>
+        <AriakitDialog open={open} onClose={onClose} unmountOnHide preventBodyScroll={false} backdrop={<div class="backdrop" />} class={`dialog ${wide ? "wide" : ""}`}>
             <header class="dialog-head">
                 <DialogHeading class="dialog-title">{title}</DialogHeading>
                 <DialogDismiss class="button quiet small" aria-label="Close">

@@ -13,6 +13,7 @@ import { Jobs } from "./fine_tuning/jobs";
 import { Home } from "./home/home";
 import { ModelPage } from "./models/model_page";
 import { Models } from "./models/models";
+import { Playground } from "./playground/playground";
 import { EndpointPage } from "./webhooks/endpoint_page";
 import { Webhooks } from "./webhooks/webhooks";
 
@@ -37,7 +38,7 @@ export interface Section {
 
 export const sections: Section[] = [
     { href: "/", title: "Home", icon: "home", pages: [{ pattern: "/", title: "Home", view: Home }] },
-    { href: "/playground", title: "Playground", icon: "playground", pages: [] },
+    { href: "/playground", title: "Playground", icon: "playground", pages: [{ pattern: "/playground", title: "Playground", view: Playground }] },
     { href: "/models", title: "Models", icon: "models", pages: [{ pattern: "/models", title: "Models", view: Models }, { pattern: "/models/:model*", title: "Model", view: ModelPage }] },
     { href: "/fine-tuning", title: "Fine-tuning", icon: "tuning", pages: [
             { pattern: "/fine-tuning", title: "Fine-tuning", view: Jobs },
