@@ -19,6 +19,7 @@
 #include "service/metrics.h"
 #include "service/server.h"
 #include "service/service.h"
+#include "service/usage.h"
 #include "store/store.h"
 #include "store/store_sessions.h"
 #include <signal.h>
@@ -140,6 +141,7 @@ static bool open_side_work(struct house *house, struct error *error) {
     house->service.batches = house->batches;
     if (!upload_keeper_open(&house->uploads, house->store, error)) return false;
     house->service.uploads = house->uploads;
+    if (!usage_open(&house->service.usage, house->store, error)) return false;
     if (!job_checks_open(&house->service.checks, house->store, (int)threads, error)) return false;
     if (!job_streams_open(
             &house->service.job_streams, house->store, &house->service.draining, error))
@@ -193,6 +195,7 @@ static void close_house(struct house *house) {
     webhook_sender_close(house->webhooks);
     if (house->supervisor) supervisor_close(house->supervisor);
     if (house->engine) engine_close(house->engine);
+    usage_close(house->service.usage); // behind the engine: its last answers count
     if (house->store) store_close(house->store);
     access_log_close(house->service.access_log);
     metrics_close(house->service.metrics);

@@ -107,6 +107,12 @@ void batches_retrieve(struct service *service, struct request *request, struct r
     batch_record_free(&batch);
 }
 
+static const struct field query_fields[] = {
+    SHAPE_PAGE_FIELDS(20, 100),
+    SHAPE_SEARCH_FIELD("Only batches whose id, model or metadata have this text (ours)."),
+};
+const struct shape batch_query_shape = SHAPE("BatchQuery", query_fields);
+
 void batches_list(struct service *service, struct request *request, struct reply *reply) {
     struct page_query query = {.account = request->account};
     struct batch_record *batches;
@@ -114,6 +120,7 @@ void batches_list(struct service *service, struct request *request, struct reply
     size_t count;
     bool more;
     query_page(request, &query.limit, &query.after);
+    query.search = request_query(request, "search");
     if (!batch_list(service->store, &query, &batches, &count, &more, &error)) {
         reply_failure(reply, "listing batches", &error);
         return;

@@ -18,7 +18,7 @@ static void answer(struct service *service, const struct request *request,
         if (later->wanted)
             chat_later_create(service, request, later, body, chat, reply);
         else
-            completion_start(service, chat, request->plan, model.directory, model.adapter, reply);
+            completion_start(service, chat, request->account, request->plan, &model, reply);
         model_record_free(&model);
     } else if (error.code == ERROR_NOT_FOUND) {
         reply_no_model(reply, chat->model);

@@ -16,6 +16,7 @@
 #include "service/request.h"
 #include "service/service.h"
 #include "service/stream.h"
+#include "service/usage.h"
 #include "store/store.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -41,7 +42,9 @@ struct completion {
     void *context;
     struct reply outcome; // for `done`; status 0 while there is none
     struct chat_answer answer;
-    bool streaming;
+    struct usage *usage; // where it is counted,
+    char *account, *model;
+    bool background, streaming;
     char request[REQUEST_ID_SIZE]; // whose lines in the log are its own; "" for none
     int count;
     struct choice *choices;
@@ -55,6 +58,8 @@ static void release(void *context) {
         json_decref(completion->choices[i].scores);
     }
     memory_free(completion->choices);
+    memory_free(completion->account);
+    memory_free(completion->model);
     chat_answer_free(&completion->answer);
     reply_free(&completion->outcome);
     pthread_mutex_destroy(&completion->lock);
@@ -227,6 +232,8 @@ static void take_result(void *context, const struct engine_result *result) {
     pthread_mutex_lock(&completion->lock);
     completion->answer.prompt_tokens = result->prompt_tokens;
     completion->answer.completion_tokens = result->completion_tokens;
+    usage_add(completion->usage, completion->account, completion->model, completion->background,
+        result->prompt_tokens, result->completion_tokens);
     if (result->reason == ENGINE_FAILED) {
         send_failure(completion, &result->error, result->fault);
     } else if (result->reason != ENGINE_CANCELLED) {
@@ -272,8 +279,15 @@ static bool create_choices(
     return true;
 }
 
-static struct completion *create(
-    struct engine *engine, const struct chat_request *request, struct error *error) {
+// Whose answer it is, and of which model: for what is counted.
+struct source {
+    const char *account;
+    const struct model_record *model;
+    bool background;
+};
+
+static struct completion *create(struct service *service, const struct chat_request *request,
+    const struct source *source, struct error *error) {
     struct completion *completion = memory_alloc_zeroed(1, sizeof *completion);
     if (!completion) {
         memory_error(error, "a completion");
@@ -282,12 +296,18 @@ static struct completion *create(
     pthread_mutex_init(&completion->lock, NULL);
     reply_init(&completion->outcome);
     atomic_init(&completion->references, 1);
-    completion->engine = engine;
+    completion->engine = service->engine;
+    completion->usage = service->usage;
+    completion->account = memory_copy_string(source->account);
+    completion->model = memory_copy_string(source->model->id);
+    completion->background = source->background;
     completion->streaming = request->stream;
     if (log_request()) snprintf(completion->request, REQUEST_ID_SIZE, "%s", log_request());
     completion->count = request->choices;
-    if (create_choices(completion, request, error) &&
-        chat_answer_init(&completion->answer, request->model, request->include_usage, error))
+    if (!completion->account || !completion->model)
+        memory_error(error, "a completion");
+    else if (create_choices(completion, request, error) &&
+             chat_answer_init(&completion->answer, request->model, request->include_usage, error))
         return completion;
     release(completion);
     return NULL;
@@ -339,13 +359,14 @@ static struct engine_request submission(const struct chat_request *request, cons
 }
 
 void completion_start(struct service *service, const struct chat_request *request,
-    const struct plan *plan, const char *model_directory, const char *adapter_directory,
+    const char *account, const struct plan *plan, const struct model_record *model,
     struct reply *reply) {
     struct error error = {0};
     if (!check_plan(request, plan, reply)) return;
     struct engine_request asked =
-        submission(request, plan, model_directory, adapter_directory, false);
-    struct completion *completion = create(service->engine, request, &error);
+        submission(request, plan, model->directory, model->adapter, false);
+    struct source source = {account, model, false};
+    struct completion *completion = create(service, request, &source, &error);
     if (!completion || !stream_open(&completion->stream, &error)) {
         if (completion) release(completion);
         reply_failure(reply, "starting an answer", &error);
@@ -368,11 +389,11 @@ struct owner {
 };
 
 static bool run_chat(struct service *service, const struct chat_request *chat,
-    const struct plan *plan, const struct model_record *model, bool background, struct owner owner,
-    uint64_t *run, struct error *error) {
-    struct engine_request asked =
-        submission(chat, plan, model->directory, model->adapter, background);
-    struct completion *completion = create(service->engine, chat, error);
+    const struct plan *plan, const struct source *source, struct owner owner, uint64_t *run,
+    struct error *error) {
+    struct engine_request asked = submission(
+        chat, plan, source->model->directory, source->model->adapter, source->background);
+    struct completion *completion = create(service, chat, source, error);
     if (!completion) return false;
     completion->done = owner.done;
     completion->context = owner.context;
@@ -416,7 +437,8 @@ bool completion_run(struct service *service, const char *account, const json_t *
         return true;
     }
     struct owner owner = {done, context};
-    bool good = run_chat(service, &chat, plan, &model, background, owner, run, error);
+    struct source source = {account, &model, background};
+    bool good = run_chat(service, &chat, plan, &source, owner, run, error);
     model_record_free(&model);
     chat_request_free(&chat);
     return good;

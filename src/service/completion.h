@@ -8,15 +8,15 @@
 #include <stdint.h>
 
 struct chat_request;
+struct model_record;
 struct plan;
 struct reply;
 struct service;
 
 // Hands the request's choices to the engine and leaves the stream of the answer in `reply`; or an
-// error. `model_directory` and `adapter_directory` (NULL for none) say where the model lies; `plan`
-// (NULL: no limits) how long the answer may be.
+// error. `account` is whose it is; `plan` (NULL: no limits) says how long the answer may be.
 void completion_start(struct service *service, const struct chat_request *request,
-    const struct plan *plan, const char *model_directory, const char *adapter_directory,
+    const char *account, const struct plan *plan, const struct model_record *model,
     struct reply *reply);
 
 // Runs a chat completion without a connection: `body` is that of POST /v1/chat/completions, of

@@ -22,6 +22,7 @@ static const char *const orders[] = {"asc", "desc", NULL};
 static const struct field file_query_fields[] = {
     SHAPE_PAGE_FIELDS(10000, 10000),
     {"purpose", FIELD_STRING, .about = "Only files of this purpose."},
+    SHAPE_SEARCH_FIELD("Only files whose name or id has this text (ours)."),
     {"order", FIELD_STRING, .values = orders, .standard = "\"desc\"",
         .about = "By the time of creation: oldest or newest first."},
 };
@@ -128,6 +129,7 @@ void files_list(struct service *service, struct request *request, struct reply *
     bool more;
     query.ascending = order && strcmp(order, "asc") == 0;
     query_page(request, &query.limit, &query.after);
+    query.search = request_query(request, "search");
     if (!file_list(service->store, &query, &files, &count, &more, &error)) {
         reply_failure(reply, "listing files", &error);
         return;

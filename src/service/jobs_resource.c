@@ -119,6 +119,7 @@ void jobs_retrieve(struct service *service, struct request *request, struct repl
 
 static const struct field job_query_fields[] = {
     SHAPE_PAGE_FIELDS(20, 100),
+    SHAPE_SEARCH_FIELD("Only jobs whose id, suffix or models have this text (ours)."),
     {"metadata[]", FIELD_STRING, .about = "Only jobs whose metadata has this pair."},
     {"metadata", FIELD_STRING, .values = (const char *const[]){"null", NULL},
         .about = "\"null\": only jobs without metadata."},
@@ -159,6 +160,7 @@ void jobs_list(struct service *service, struct request *request, struct reply *r
     size_t count;
     bool more;
     query_page(request, &query.limit, &query.after);
+    query.search = request_query(request, "search");
     if (!read_metadata(request, &query, reply)) return;
     if (!job_list(service->store, &query, &jobs, &count, &more, &error)) {
         reply_failure(reply, "listing jobs", &error);

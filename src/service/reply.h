@@ -46,8 +46,8 @@ void reply_json(struct reply *reply, int status, json_t *value);
 void reply_text(struct reply *reply, int status, const char *content_type, const char *text);
 
 // Answers with a copy of bytes.
-void reply_bytes(struct reply *reply, int status, const char *content_type, const void *bytes,
-    size_t length);
+void reply_bytes(
+    struct reply *reply, int status, const char *content_type, const void *bytes, size_t length);
 
 // Answers with an error. `code` and `param` may be NULL. The type is "invalid_request_error" below
 // 500, "server_error" from there on, as OpenAI has it.

@@ -64,6 +64,9 @@ HANDLER(health_get);
 HANDLER(healthz_get);
 HANDLER(readyz_get);
 HANDLER(metrics_get);
+HANDLER(usage_answers);
+HANDLER(usage_jobs);
+
 HANDLER(session_create);
 HANDLER(session_retrieve);
 HANDLER(session_delete);

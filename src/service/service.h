@@ -13,6 +13,7 @@ struct store;
 struct supervisor;
 struct batch_runner;
 struct upload_keeper;
+struct usage;
 struct job_checks;
 struct job_streams;
 struct webhook_sender;
@@ -29,10 +30,11 @@ struct service {
     struct webhook_sender *webhooks;
     bool inward_webhooks; // the operator allows addresses of this machine and its network
     struct engine *engine;
-    const char *data; // the data directory
+    const char *data;    // the data directory
+    struct usage *usage; // NULL: nothing is counted
     struct metrics *metrics;
     struct access_log *access_log; // NULL: none is kept
-    bool secure;                     // it speaks HTTPS
+    bool secure;                   // it speaks HTTPS
     bool metrics_open;             // /metrics answers everyone, not only this machine
     const char *allowed_origins;   // whose pages may ask from a browser; NULL for none
     atomic_bool draining;          // the server is about to end

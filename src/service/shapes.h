@@ -14,7 +14,8 @@ extern const struct shape health_shape;
 extern const struct shape file_query_shape, file_form_shape, file_shape;
 extern const struct shape expires_after_shape;
 extern const struct shape api_key_request_shape, api_key_shape;
-extern const struct shape job_check_shape;
+extern const struct shape batch_query_shape, job_check_shape;
+extern const struct shape usage_query_shape, usage_answers_shape, usage_jobs_shape;
 extern const struct shape job_curves_shape, job_curves_query_shape, job_curves_list_query_shape;
 extern const struct shape session_request_shape, session_shape, session_deleted_shape;
 extern const struct shape upload_request_shape, part_form_shape, complete_shape;
@@ -29,6 +30,9 @@ extern const struct shape batch_request_shape, batch_shape;
 extern const struct shape chat_request_shape, chat_shape;
 
 // What the lists of route tables' queries begin with.
+#define SHAPE_SEARCH_FIELD(about_it)                                                               \
+    { "search", FIELD_STRING, .minimum = 1, .maximum = 200, .about = (about_it) }
+
 #define SHAPE_PAGE_FIELDS(standard_limit, limit_maximum)                                           \
     {"limit", FIELD_INTEGER, .minimum = 1, .maximum = (limit_maximum),                             \
         .standard = #standard_limit, .about = "How many objects a page has at most."},             \

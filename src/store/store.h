@@ -77,7 +77,8 @@ struct file_query {
     const char *purpose; // NULL for all
     const char *after;   // the id that the page follows; NULL for the first page
     int limit;
-    bool ascending; // oldest first
+    bool ascending;     // oldest first
+    const char *search; // only files whose names have this text; or NULL
 };
 
 // Moves the synced file at `path` (in the data directory) in. Fills record->id (memory_free) and
@@ -132,6 +133,7 @@ struct page_query {
     const char *metadata_key; // of jobs: only those whose metadata has this pair
     const char *metadata_value;
     bool without_metadata; // of jobs: only those that have none
+    const char *search;    // of jobs and batches: only those whose names have this text; or NULL
 };
 
 struct event_record {

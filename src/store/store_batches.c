@@ -144,8 +144,10 @@ bool batch_list(struct store *store, const struct page_query *query, struct batc
     sql_open(&sql, store, error,
         "SELECT " COLUMNS " FROM batches WHERE account = ?"
         " AND (? IS NULL OR seq < (SELECT seq FROM batches WHERE id = ?))"
-        " ORDER BY seq DESC LIMIT ?",
-        "ttti", query->account, query->after, query->after, (int64_t)query->limit + 1);
+        " AND (?4 IS NULL OR instr(lower(id || ' ' || coalesce(model, '') || ' ' ||"
+        " coalesce(metadata, '')), lower(?4))) ORDER BY seq DESC LIMIT ?5",
+        "tttti", query->account, query->after, query->after, query->search,
+        (int64_t)query->limit + 1);
     return read_batches(&sql, (size_t)query->limit, records, count, more, error);
 }
 

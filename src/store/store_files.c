@@ -82,21 +82,24 @@ bool file_get(struct store *store, const char *account, const char *id, struct f
     return found || error_set(error, ERROR_NOT_FOUND, "no file %.128s", id);
 }
 
+#define SEARCHED " AND (?6 IS NULL OR instr(lower(id || ' ' || filename), lower(?6)))"
+
 bool file_list(struct store *store, const struct file_query *query, struct file_record **records,
     size_t *count, bool *more, struct error *error) {
     struct sql sql;
     const char *text =
         query->ascending
             ? "SELECT " COLUMNS " FROM files WHERE account = ? AND (? IS NULL OR purpose = ?)"
-              " AND (? IS NULL OR seq > (SELECT seq FROM files WHERE id = ?)) ORDER BY seq LIMIT ?"
+              " AND (? IS NULL OR seq > (SELECT seq FROM files WHERE id = ?))" SEARCHED
+              " ORDER BY seq LIMIT ?7"
             : "SELECT " COLUMNS " FROM files WHERE account = ? AND (? IS NULL OR purpose = ?)"
-              " AND (? IS NULL OR seq < (SELECT seq FROM files WHERE id = ?)) ORDER BY seq DESC "
-              "LIMIT ?";
+              " AND (? IS NULL OR seq < (SELECT seq FROM files WHERE id = ?))" SEARCHED
+              " ORDER BY seq DESC LIMIT ?7";
     *records = NULL;
     *count = 0;
     *more = false;
-    sql_open(&sql, store, error, text, "ttttti", query->account, query->purpose, query->purpose,
-        query->after, query->after, (int64_t)query->limit + 1);
+    sql_open(&sql, store, error, text, "tttttti", query->account, query->purpose, query->purpose,
+        query->after, query->after, query->search, (int64_t)query->limit + 1);
     while (sql_row(&sql)) {
         *more = *count == (size_t)query->limit;
         if (*more) break;

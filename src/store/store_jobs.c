@@ -112,9 +112,11 @@ bool job_list(struct store *store, const struct page_query *query, struct job_re
         " AND (? IS NULL OR seq < (SELECT seq FROM jobs WHERE id = ?))"
         " AND (? IS NULL OR EXISTS (SELECT 1 FROM json_each(jobs.metadata) AS pair"
         " WHERE pair.key = ? AND pair.value = ?))"
-        " AND (? = 0 OR metadata IS NULL) ORDER BY seq DESC LIMIT ?",
-        "ttttttii", query->account, query->after, query->after, query->metadata_key,
-        query->metadata_key, query->metadata_value, (int64_t)query->without_metadata,
+        " AND (? = 0 OR metadata IS NULL) AND (?8 IS NULL OR instr(lower(id || ' ' || model ||"
+        " ' ' || coalesce(suffix, '') || ' ' || coalesce(fine_tuned_model, '')), lower(?8)))"
+        " ORDER BY seq DESC LIMIT ?9",
+        "ttttttiti", query->account, query->after, query->after, query->metadata_key,
+        query->metadata_key, query->metadata_value, (int64_t)query->without_metadata, query->search,
         (int64_t)query->limit + 1);
     return read_jobs(&sql, (size_t)query->limit, records, count, more, error);
 }

@@ -104,6 +104,10 @@ static const char *const migrations[] = {
     " expires_at INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE sessions (hash BLOB PRIMARY KEY, account TEXT NOT NULL, key TEXT,"
     " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;",
+    // what answers used
+    "CREATE TABLE usage (account TEXT NOT NULL, minute INTEGER NOT NULL, model TEXT NOT NULL,"
+    " batch INTEGER NOT NULL, requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
+    " output_tokens INTEGER NOT NULL, PRIMARY KEY (account, minute, model, batch)) WITHOUT ROWID;",
 };
 
 const char *const *store_migrations(size_t *count) {

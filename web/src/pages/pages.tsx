@@ -14,6 +14,7 @@ import { Home } from "./home/home";
 import { ModelPage } from "./models/model_page";
 import { Models } from "./models/models";
 import { Playground } from "./playground/playground";
+import { Usage } from "./usage/usage";
 import { EndpointPage } from "./webhooks/endpoint_page";
 import { Webhooks } from "./webhooks/webhooks";
 
@@ -50,5 +51,5 @@ export const sections: Section[] = [
     { href: "/files", title: "Files", icon: "files", pages: [{ pattern: "/files", title: "Files", view: Files }, { pattern: "/files/:file", title: "File", view: FilePage }] },
     { href: "/webhooks", title: "Webhooks", icon: "webhooks", pages: [{ pattern: "/webhooks", title: "Webhooks", view: Webhooks }, { pattern: "/webhooks/:endpoint", title: "Webhook endpoint", view: EndpointPage }] },
     { href: "/api-keys", title: "API keys", icon: "keys", pages: [{ pattern: "/api-keys", title: "API keys", view: ApiKeys }] },
-    { href: "/usage", title: "Usage", icon: "usage", pages: [] },
+    { href: "/usage", title: "Usage", icon: "usage", pages: [{ pattern: "/usage", title: "Usage", view: Usage }] },
 ];
