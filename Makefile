@@ -5,7 +5,7 @@ BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS ?= $(shell nproc)
 PYTHON_VENV = $$(python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: all deps build demo test parity docs bench clean
+.PHONY: all deps build demo test parity docs screenshots bench clean
 
 all: build
 
@@ -23,17 +23,22 @@ demo: build
 
 # All tests, or with SANITIZE=address,undefined (or thread) those in C.
 test: build
-	@$(if $(SANITIZE),,bash tools/install_dependencies.sh $(PYTHON_VENV) node:nodejs npm:npm)
+	@$(if $(SANITIZE),,bash tools/install_dependencies.sh $(PYTHON_VENV) chromium:chromium)
 	@python3 tests/run.py --build $(BUILD) $(if $(SANITIZE),--only c)
 
 # Fresh random models against PyTorch, transformers, peft and llama.cpp, in an environment of their own.
 parity: build
-	@bash tools/install_dependencies.sh $(PYTHON_VENV) node:nodejs npm:npm
+	@bash tools/install_dependencies.sh $(PYTHON_VENV)
 	@python3 tests/run.py --build $(BUILD) --only parity
 
 # The API's own description, from the tables that the server checks requests by.
 docs: build
 	@$(BUILD)/temper openapi >docs/openapi.json
+
+# Every page in light and dark, on a desk and on a phone, in build/screenshots.
+screenshots: build
+	@bash tools/install_dependencies.sh $(PYTHON_VENV) chromium:chromium
+	@python3 tools/make_screenshots.py --build $(BUILD)
 
 bench: build
 	@$(BUILD)/temper bench peak

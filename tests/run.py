@@ -3,7 +3,7 @@
 
 The last line is "N passed, N failed". Suites: style (tools/check_style), c (unit tests and fuzz targets over their
 corpora), clients (the official OpenAI clients, and the command line, against the real binary), crash (kill -9 and
-restarts), parity (against PyTorch, transformers, peft and llama.cpp; only when asked for).
+restarts), browser (the pages, in Chromium), parity (against PyTorch, transformers, peft and llama.cpp; only when asked for).
 """
 import argparse
 import os
@@ -18,6 +18,8 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TORCH = "2.13.0"
 LLAMA_CPP = "3.22.1"  # of node-llama-cpp, which brings llama.cpp as a library
+PLAYWRIGHT = "1.65.2"  # for Python; it drives the system's Chromium
+AXE_CORE = "4.14.1"
 PARITY_PACKAGES = ["transformers==5.23.0", "peft==0.21.2", "safetensors==0.8.0"]
 CASE = re.compile(r"^(?:\d+: )?\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$", re.M)
 
@@ -153,6 +155,24 @@ def suite_clients(build, count):
     suite_node(node, build, count)
 
 
+def axe_core(build):
+    """The rules of accessibility that pages are held against, by npm, made once. Returns the script."""
+    folder = build / "axe-core"
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        subprocess.run(["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund",
+                        f"axe-core@{AXE_CORE}"], cwd=folder, check=True)
+    return script
+
+
+def suite_browser(build, count):
+    say("browser: the pages, in Chromium")
+    python = environment(build / "venv-browser", [f"playwright=={PLAYWRIGHT}"])
+    suite_python(python, "tests/browser", build, count, AXE=str(axe_core(build)))
+
+
 def suite_crash(build, count):
     say("crash: kill -9, restarts, threads")
     suite_python(sys.executable, "tests/crash", build, count)
@@ -182,7 +202,7 @@ def suite_parity(build, count):
     suite_python(python, "tests/parity", build, count, **llama_cpp(build))
 
 
-SUITES = {"style": suite_style, "c": suite_c, "clients": suite_clients, "crash": suite_crash, "parity": suite_parity}
+SUITES = {"style": suite_style, "c": suite_c, "clients": suite_clients, "browser": suite_browser, "crash": suite_crash, "parity": suite_parity}
 
 
 def main():
@@ -191,7 +211,7 @@ def main():
     parser.add_argument("--only", choices=SUITES, action="append")
     given = parser.parse_args()
     count = Count()
-    for name in given.only or ["style", "c", "clients", "crash"]:
+    for name in given.only or ["style", "c", "clients", "browser", "crash"]:
         SUITES[name](given.build.resolve(), count)
     if count.skipped:
         print(f"\n{count.skipped} skipped (the reasons stand above)")

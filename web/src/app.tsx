@@ -31,7 +31,7 @@ function Brand() {
 
 function SideBar({ current, onFollow }: { current: Section | undefined; onFollow: () => void }) {
     return (
-        <div class="side-bar">
+        <aside class="side-bar" aria-label="temper">
             <Brand />
             <nav aria-label="Pages">
                 {sections.map((section) => (
@@ -50,7 +50,7 @@ function SideBar({ current, onFollow }: { current: Section | undefined; onFollow
                     Sign out
                 </Button>
             </div>
-        </div>
+        </aside>
     );
 }
 

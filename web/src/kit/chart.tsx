@@ -89,29 +89,31 @@ function Points({ label, x, xLabel, curves }: ChartProps) {
     const step = Math.max(1, Math.ceil(x.length / 10));
     const rows = x.map((value, index) => ({ value, index })).filter(({ index }) => index % step === 0 || index === x.length - 1);
     return (
-        <table class="unseen">
-            <caption>{label}</caption>
-            <thead>
-                <tr>
-                    <th scope="col">{xLabel ?? "Step"}</th>
-                    {curves.map((curve) => (
-                        <th key={curve.name} scope="col">
-                            {curve.name}
-                        </th>
-                    ))}
-                </tr>
-            </thead>
-            <tbody>
-                {rows.map(({ value, index }) => (
-                    <tr key={index}>
-                        <td>{value}</td>
+        <div class="unseen">
+            <table>
+                <caption>{label}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{xLabel ?? "Step"}</th>
                         {curves.map((curve) => (
-                            <td key={curve.name}>{figure(curve.values[index])}</td>
+                            <th key={curve.name} scope="col">
+                                {curve.name}
+                            </th>
                         ))}
                     </tr>
-                ))}
-            </tbody>
-        </table>
+                </thead>
+                <tbody>
+                    {rows.map(({ value, index }) => (
+                        <tr key={index}>
+                            <td>{value}</td>
+                            {curves.map((curve) => (
+                                <td key={curve.name}>{figure(curve.values[index])}</td>
+                            ))}
+                        </tr>
+                    ))}
+                </tbody>
+            </table>
+        </div>
     );
 }
 

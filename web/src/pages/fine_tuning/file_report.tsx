@@ -40,17 +40,19 @@ function Lengths({ file }: { file: CheckedFile }) {
                 <span>length of the examples, in tokens</span>
                 <span>{count(shown.at(-1)!.to)}</span>
             </figcaption>
-            <table class="unseen">
-                <caption>Lengths of the examples</caption>
-                <tbody>
-                    {shown.map((range) => (
-                        <tr key={range.from}>
-                            <th scope="row">{`${range.from} to ${range.to} tokens`}</th>
-                            <td>{range.examples} examples</td>
-                        </tr>
-                    ))}
-                </tbody>
-            </table>
+            <div class="unseen">
+                <table>
+                    <caption>Lengths of the examples</caption>
+                    <tbody>
+                        {shown.map((range) => (
+                            <tr key={range.from}>
+                                <th scope="row">{`${range.from} to ${range.to} tokens`}</th>
+                                <td>{range.examples} examples</td>
+                            </tr>
+                        ))}
+                    </tbody>
+                </table>
+            </div>
         </figure>
     );
 }

@@ -68,29 +68,31 @@ function Bars({ title, names, bars }: { title: string; names: string[]; bars: Ba
                         <span key={index}>{index % shown === 0 ? bar.title : ""}</span>
                     ))}
                 </div>
-                <table class="unseen">
-                    <caption>{title}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">Time</th>
-                            {names.map((name) => (
-                                <th key={name} scope="col">
-                                    {name}
-                                </th>
-                            ))}
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {bars.map((bar, index) => (
-                            <tr key={index}>
-                                <th scope="row">{bar.title}</th>
-                                {bar.values.map((value, at) => (
-                                    <td key={at}>{count(value)}</td>
+                <div class="unseen">
+                    <table>
+                        <caption>{title}</caption>
+                        <thead>
+                            <tr>
+                                <th scope="col">Time</th>
+                                {names.map((name) => (
+                                    <th key={name} scope="col">
+                                        {name}
+                                    </th>
                                 ))}
                             </tr>
-                        ))}
-                    </tbody>
-                </table>
+                        </thead>
+                        <tbody>
+                            {bars.map((bar, index) => (
+                                <tr key={index}>
+                                    <th scope="row">{bar.title}</th>
+                                    {bar.values.map((value, at) => (
+                                        <td key={at}>{count(value)}</td>
+                                    ))}
+                                </tr>
+                            ))}
+                        </tbody>
+                    </table>
+                </div>
             </figure>
         </section>
     );
