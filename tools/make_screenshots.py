@@ -15,11 +15,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SIZES = {"desk": (1280, 860, False), "desk-dark": (1280, 860, True), "phone": (390, 844, False), "phone-dark": (390, 844, True)}
 EXTREMES = {"narrow": (360, 740, False), "wide": (2560, 1300, False)}
 EXTREME_PAGES = ("home", "playground", "fine-tuning", "job", "new-job")
+SYSTEM = "You are a JSON Generation Specialist. Convert user requests into properly formatted JSON."
 QUESTION = "Add a product with name 'Lantern', price 19.95, and quantity 7."
 
 
 def talk(page, content):
     """A conversation for the playground's picture."""
+    if page.get_by_label("System prompt").first.is_visible():
+        page.get_by_label("System prompt").first.fill(SYSTEM)
+        page.get_by_role("slider", name="Temperature").first.fill("0")
     page.get_by_role("textbox", name="Your message").fill(QUESTION)
     page.keyboard.press("Enter")
     page.get_by_text("tokens a second").last.wait_for()

@@ -10,13 +10,8 @@ static void enlist(struct engine *engine, struct job *job) {
     job->next = engine->jobs;
     if (job->next) job->next->previous = job;
     engine->jobs = job;
-    if (engine->waiting[lane])
-        engine->last_waiting[lane]->behind = job;
-    else
-        engine->waiting[lane] = job;
-    engine->last_waiting[lane] = job;
-    if (lane == LIVE) atomic_store(&engine->live_arrived, true);
-    pthread_cond_signal(&engine->wake);
+    job_queue_append(&engine->waiting[lane], job);
+    pthread_cond_broadcast(&engine->work);
 }
 
 bool engine_submit(struct engine *engine, const struct engine_request *request, uint64_t *ticket,
@@ -62,7 +57,42 @@ static void free_engine(struct engine *engine) {
     memory_free(engine->shown);
     pthread_mutex_destroy(&engine->lock);
     pthread_cond_destroy(&engine->wake);
+    pthread_cond_destroy(&engine->work);
+    memory_free(engine->background_model);
     memory_free(engine);
+}
+
+// Ends the threads that there are: first the preparers, so that the scheduler finds all requests in
+// its own hands.
+static void end_threads(struct engine *engine, bool has_scheduler) {
+    pthread_mutex_lock(&engine->lock);
+    engine->closing = engine->some_cancelled = true;
+    for (struct job *job = engine->jobs; job; job = job->next)
+        atomic_store(&job->cancelled, true);
+    pthread_cond_broadcast(&engine->work);
+    pthread_cond_signal(&engine->wake);
+    pthread_mutex_unlock(&engine->lock);
+    for (size_t i = 0; i < engine->preparer_count; i++)
+        pthread_join(engine->preparers[i].thread, NULL);
+    pthread_mutex_lock(&engine->lock);
+    engine->ending = engine->some_cancelled = true;
+    pthread_cond_signal(&engine->wake);
+    pthread_mutex_unlock(&engine->lock);
+    if (has_scheduler) pthread_join(engine->thread, NULL);
+}
+
+static bool start_threads(struct engine *engine) {
+    for (size_t i = 0; i < PREPARERS; i++) {
+        struct preparer *preparer = &engine->preparers[i];
+        *preparer = (struct preparer){engine, i + 1 < PREPARERS ? LIVE : BACKGROUND};
+        if (pthread_create(&preparer->thread, NULL, engine_prepare, preparer) != 0) break;
+        engine->preparer_count++;
+    }
+    if (engine->preparer_count == PREPARERS &&
+        pthread_create(&engine->thread, NULL, engine_schedule, engine) == 0)
+        return true;
+    end_threads(engine, false);
+    return false;
 }
 
 bool engine_open(
@@ -78,9 +108,10 @@ bool engine_open(
     buffer_init(&made->ready, MAX_ANSWER_BYTES);
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->wake, NULL);
-    if (pthread_create(&made->thread, NULL, engine_schedule, made) != 0) {
+    pthread_cond_init(&made->work, NULL);
+    if (!start_threads(made)) {
         free_engine(made);
-        return error_set(error, ERROR_IO, "cannot start the engine's thread");
+        return error_set(error, ERROR_IO, "cannot start the engine's threads");
     }
     *engine = made;
     return true;
@@ -88,12 +119,6 @@ bool engine_open(
 
 void engine_close(struct engine *engine) {
     if (!engine) return;
-    pthread_mutex_lock(&engine->lock);
-    engine->closing = engine->some_cancelled = true;
-    for (struct job *job = engine->jobs; job; job = job->next)
-        atomic_store(&job->cancelled, true);
-    pthread_cond_signal(&engine->wake);
-    pthread_mutex_unlock(&engine->lock);
-    pthread_join(engine->thread, NULL);
+    end_threads(engine, true);
     free_engine(engine);
 }

@@ -1,5 +1,9 @@
 // What the engine's files share: engine.c (requests in, opening, closing), engine_job.c (a request
-// and its choices), engine_token.c (what becomes of a token), engine_schedule.c (the scheduler).
+// and its choices), engine_prepare.c (models and prompts), engine_token.c (what becomes of a
+// token), engine_schedule.c (the scheduler).
+//
+//   submitted ──▶ waiting ──▶ a preparer's hands ──▶ prepared ──▶ running ──▶ finished
+//                    └───────── cancelled ─────────────┴────────────┘
 #ifndef GENERATE_ENGINE_INTERNAL_H
 #define GENERATE_ENGINE_INTERNAL_H
 
@@ -17,6 +21,8 @@ enum {
     MAX_RUNNING = 32,           // choices of each lane
     MAX_TOGETHER = 16,          // choices of one request, so that others find places
     MAX_WAITING = 4096,         // requests of each lane
+    MAX_AHEAD = 16,             // requests of each lane that are prepared before they have a place
+    PREPARERS = 3,              // threads, the last one for the background
     MAX_ANSWER_BYTES = 1 << 20, // of one piece
 };
 
@@ -46,7 +52,7 @@ struct sequence {
 
 struct job {
     struct job *previous, *next; // of all that have not finished; under the engine's lock
-    struct job *behind;          // of those waiting, or of those with choices to begin
+    struct job *behind;          // of those waiting, prepared, or with choices to begin
     uint64_t ticket;
     struct engine_request request; // a copy: what it points to belongs to the job
     char *model, *adapter;
@@ -55,7 +61,10 @@ struct job {
     struct engine_bias *biases;
     atomic_bool cancelled; // or failed: its choices end
 
-    // From here on the scheduler's alone.
+    bool taken; // by a preparer; under the engine's lock
+
+    // From here on a preparer's, and once it is prepared the scheduler's.
+    bool failed; // result.error says why
     struct loaded_model *loaded;
     struct loaded_adapter *with;
     struct token_ids prompt;
@@ -70,14 +79,31 @@ struct job {
     struct engine_result result;
 };
 
+struct job_queue {
+    struct job *first, *last; // oldest first
+};
+
+struct preparer {
+    struct engine *engine;
+    enum lane lane;
+    pthread_t thread;
+};
+
 struct engine {
     pthread_t thread;
+    struct preparer preparers[PREPARERS];
+    size_t preparer_count;
     pthread_mutex_t lock; // guards what follows, up to `counts`
-    pthread_cond_t wake;
+    pthread_cond_t wake;  // the scheduler
+    pthread_cond_t work;  // the preparers
     bool closing, some_cancelled;
+    bool ending; // closing, and no preparer is left
     uint64_t tickets;
     struct job *jobs;
-    struct job *waiting[LANES], *last_waiting[LANES]; // oldest first
+    struct job_queue waiting[LANES], prepared[LANES];
+    size_t ahead[LANES];     // requests prepared, or in a preparer's hands
+    size_t background_taken; // background requests that were taken and have not finished
+    char *background_model;  // which is theirs
     struct engine_counts counts;
     atomic_bool live_arrived; // a pass in the background need not go on
 
@@ -105,6 +131,9 @@ void engine_job_free(struct job *job); // its models must have been released
 // Loads the models, makes the prompt, and checks against them what could not be checked before.
 bool engine_job_prepare(struct job *job, struct model_cache *cache, struct error *error);
 
+void job_queue_append(struct job_queue *queue, struct job *job);
+struct job *job_queue_take(struct job_queue *queue); // the oldest; NULL where there is none
+
 // The next choice, with room for the prompt, and, but for the first, the prompt in it.
 bool sequence_create(struct sequence **sequence, struct job *job, struct error *error);
 void sequence_free(struct sequence *sequence);
@@ -118,6 +147,10 @@ bool sequence_take_token(struct engine *engine, struct sequence *sequence, const
 
 // Shows what was held back, at the end of an answer.
 bool sequence_show_rest(struct engine *engine, struct sequence *sequence, struct error *error);
+
+// ---- engine_prepare.c ----
+
+void *engine_prepare(void *preparer); // a preparer's thread
 
 // ---- engine_schedule.c ----
 

@@ -132,6 +132,20 @@ bool engine_job_prepare(struct job *job, struct model_cache *cache, struct error
            prepare_lengths(job, config, error);
 }
 
+void job_queue_append(struct job_queue *queue, struct job *job) {
+    job->behind = NULL;
+    *(queue->first ? &queue->last->behind : &queue->first) = job;
+    queue->last = job;
+}
+
+struct job *job_queue_take(struct job_queue *queue) {
+    struct job *job = queue->first;
+    if (!job) return NULL;
+    queue->first = job->behind;
+    job->behind = NULL;
+    return job;
+}
+
 // ---- choices ----
 
 bool sequence_create(struct sequence **made, struct job *job, struct error *error) {

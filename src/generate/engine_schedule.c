@@ -23,6 +23,8 @@ static void forget(struct engine *engine, struct job *job) {
         job->previous->next = job->next;
     else
         engine->jobs = job->next;
+    if (job->taken && engine_job_lane(job) == BACKGROUND && --engine->background_taken == 0)
+        pthread_cond_broadcast(&engine->work); // those of another model may follow
     engine->counts.finished++;
     engine->counts.cancelled += job->result.reason == ENGINE_CANCELLED;
     pthread_mutex_unlock(&engine->lock);
@@ -106,24 +108,35 @@ static bool is_cancelled(const struct job *job) {
     return atomic_load(&job->cancelled);
 }
 
-// Takes the cancelled requests out of those waiting: they must not wait for a place to end.
+// Moves the cancelled requests of a queue to `taken`. Returns how many. Under the lock.
+static size_t sift(struct job_queue *queue, struct job **taken) {
+    struct job_queue kept = {0};
+    struct job *job;
+    size_t count = 0;
+    while ((job = job_queue_take(queue)))
+        if (is_cancelled(job)) {
+            job->behind = *taken;
+            *taken = job;
+            count++;
+        } else {
+            job_queue_append(&kept, job);
+        }
+    *queue = kept;
+    return count;
+}
+
+// Takes the cancelled requests out of those that do not run yet: they must not wait for a place to
+// end.
 static struct job *take_cancelled(struct engine *engine) {
     struct job *taken = NULL;
     pthread_mutex_lock(&engine->lock);
-    for (size_t lane = 0; engine->some_cancelled && lane < LANES; lane++) {
-        struct job *before = NULL, *behind;
-        for (struct job *job = engine->waiting[lane]; job; job = behind) {
-            behind = job->behind;
-            if (!is_cancelled(job)) {
-                before = job;
-                continue;
-            }
-            *(before ? &before->behind : &engine->waiting[lane]) = behind;
-            if (!behind) engine->last_waiting[lane] = before;
-            --*(lane == LIVE ? &engine->counts.waiting : &engine->counts.background_waiting);
-            job->behind = taken;
-            taken = job;
-        }
+    for (enum lane lane = 0; engine->some_cancelled && lane < LANES; lane++) {
+        size_t prepared = sift(&engine->prepared[lane], &taken);
+        size_t *waiting =
+            lane == LIVE ? &engine->counts.waiting : &engine->counts.background_waiting;
+        *waiting -= prepared + sift(&engine->waiting[lane], &taken);
+        engine->ahead[lane] -= prepared;
+        if (prepared) pthread_cond_broadcast(&engine->work);
     }
     engine->some_cancelled = false;
     pthread_mutex_unlock(&engine->lock);
@@ -151,38 +164,28 @@ static void end_cancelled(struct engine *engine) {
 
 // ---- beginning ----
 
-// Background requests of one base model at a time: they must not take all places of the cache.
-static bool is_admitted(const struct engine *engine, enum lane lane, const struct job *job) {
-    if (engine->lane_count[lane] >= MAX_RUNNING) return false;
-    for (size_t i = 0; lane == BACKGROUND && i < engine->running_count; i++) {
-        const struct job *present = engine->running[i]->job;
-        if (engine_job_lane(present) == lane && strcmp(present->model, job->model) != 0)
-            return false;
-    }
-    return true;
-}
-
-// Takes the oldest waiting request out of its lane, live ones first; NULL if it has no place. Under
-// the lock.
+// Takes the oldest prepared request out of its lane, live ones first; NULL if it has no place.
+// Under the lock.
 static struct job *take_oldest(struct engine *engine) {
-    enum lane lane = engine->waiting[LIVE] ? LIVE : BACKGROUND;
-    struct job *job = engine->waiting[lane];
-    if (!job || !is_admitted(engine, lane, job)) return NULL;
-    engine->waiting[lane] = job->behind;
-    job->behind = NULL;
+    enum lane lane = engine->prepared[LIVE].first ? LIVE : BACKGROUND;
+    if (engine->lane_count[lane] >= MAX_RUNNING) return NULL;
+    struct job *job = job_queue_take(&engine->prepared[lane]);
+    if (!job) return NULL;
+    engine->ahead[lane]--;
     --*(lane == LIVE ? &engine->counts.waiting : &engine->counts.background_waiting);
+    pthread_cond_broadcast(&engine->work);
     return job;
 }
 
-// The same, and waits for one if nothing runs. *closing says that all is to end.
-static struct job *take_waiting(struct engine *engine, bool *closing) {
+// The same, and waits for one if nothing runs. *ending says that all is to end.
+static struct job *take_prepared(struct engine *engine, bool *ending) {
     pthread_mutex_lock(&engine->lock);
-    while (!engine->waiting[LIVE] && !engine->waiting[BACKGROUND] && !engine->running_count &&
-           !engine->forking && !engine->closing)
+    while (!engine->prepared[LIVE].first && !engine->prepared[BACKGROUND].first &&
+           !engine->running_count && !engine->forking && !engine->some_cancelled && !engine->ending)
         pthread_cond_wait(&engine->wake, &engine->lock);
     atomic_store(&engine->live_arrived, false);
-    *closing = engine->closing;
-    struct job *job = *closing ? NULL : take_oldest(engine);
+    *ending = engine->ending;
+    struct job *job = *ending ? NULL : take_oldest(engine);
     pthread_mutex_unlock(&engine->lock);
     return job;
 }
@@ -200,8 +203,7 @@ static void start(struct engine *engine, struct job *job) {
     struct sequence *first;
     if (is_cancelled(job)) {
         fail(job, ENGINE_CANCELLED);
-    } else if (engine_job_prepare(job, &engine->cache, &job->result.error) &&
-               begin_choice(engine, job, &first)) {
+    } else if (!job->failed && begin_choice(engine, job, &first)) {
         return;
     } else {
         fail(job, ENGINE_FAILED);
@@ -368,15 +370,15 @@ static void run_pass(struct engine *engine, struct pass *pass) {
 void *engine_schedule(void *context) {
     struct engine *engine = context;
     struct pass pass;
-    bool closing;
+    bool ending;
     for (;;) {
         struct job *job;
         begin_others(engine);
-        while ((job = take_waiting(engine, &closing)))
+        while ((job = take_prepared(engine, &ending)))
             start(engine, job);
         make_room(engine);
         end_cancelled(engine);
-        if (closing) return NULL;
+        if (ending) return NULL;
         if (engine->running_count) run_pass(engine, &pass);
     }
 }

@@ -11,6 +11,8 @@ void model_cache_init(
     cache->compute = compute;
     cache->max_rows = max_rows;
     cache->max_logit_rows = max_logit_rows;
+    pthread_mutex_init(&cache->lock, NULL);
+    pthread_cond_init(&cache->loaded, NULL);
 }
 
 static void free_model(struct loaded_model *model) {
@@ -37,31 +39,35 @@ void model_cache_free(struct model_cache *cache) {
         free_adapter(cache->adapters[i]);
     for (size_t i = 0; i < MODEL_CACHE_MODELS; i++)
         free_model(cache->models[i]);
+    pthread_mutex_destroy(&cache->lock);
+    pthread_cond_destroy(&cache->loaded);
 }
 
 // ---- models ----
 
-static bool load_model(struct model_cache *cache, const char *directory, struct loaded_model **made,
-    struct error *error) {
+// An entry that is about to be loaded, and has its first user.
+static struct loaded_model *reserve_model(struct model_cache *cache, const char *directory) {
     struct loaded_model *model = memory_alloc_zeroed(1, sizeof *model);
-    if (!model) return memory_error(error, "a model");
-    bool ok = (model->directory = memory_copy_string(directory)) != NULL &&
-              transformer_open(&model->transformer, directory, error) &&
+    if (!model) return NULL;
+    model->cache = cache;
+    model->loading = true;
+    model->users = 1;
+    if ((model->directory = memory_copy_string(directory))) return model;
+    memory_free(model);
+    return NULL;
+}
+
+static bool load_model(
+    const struct model_cache *cache, struct loaded_model *model, struct error *error) {
+    const char *directory = model->directory;
+    bool ok = transformer_open(&model->transformer, directory, error) &&
               chat_format_open_with(&model->format, directory, NULL, cache->chat_template, error) &&
               inference_create(
                   &model->inference, model->transformer, cache->compute, cache->max_rows, error);
     size_t vocabulary = ok ? transformer_config(model->transformer)->vocabulary_size : 0;
-    ok = ok && sampler_scratch_create(&model->scratch, vocabulary, error);
-    if (ok) {
-        model->logits = memory_alloc_aligned(cache->max_logit_rows * vocabulary, sizeof(float));
-        ok = model->logits || memory_error(error, "logits");
-    }
-    if (!ok) {
-        free_model(model);
-        return false;
-    }
-    *made = model;
-    return true;
+    if (!ok || !sampler_scratch_create(&model->scratch, vocabulary, error)) return false;
+    model->logits = memory_alloc_aligned(cache->max_logit_rows * vocabulary, sizeof(float));
+    return model->logits || memory_error(error, "logits");
 }
 
 static void forget_adapters(struct model_cache *cache, const struct loaded_model *model) {
@@ -107,31 +113,63 @@ static struct loaded_model **find_place(struct model_cache *cache, const char *d
     return place;
 }
 
+// The entry's place once nobody loads it, or the place where it is to go. Under the lock.
+static struct loaded_model **await_place(struct model_cache *cache, const char *directory,
+    struct directory_identity *identity, bool *found) {
+    for (;;) {
+        *identity = identify(directory);
+        struct loaded_model **place = find_place(cache, directory, identity, found);
+        if (!place || !*found || !(*place)->loading) return place;
+        pthread_cond_wait(&cache->loaded, &cache->lock);
+    }
+}
+
+// Puts a new entry there and loads it; the lock is let go meanwhile.
+static bool fill_place(struct model_cache *cache, struct loaded_model **place,
+    const char *directory, const struct directory_identity *identity, struct error *error) {
+    struct loaded_model *before = *place, *model = reserve_model(cache, directory);
+    if (!model) return memory_error(error, "a model");
+    model->identity = *identity;
+    if (before) forget_adapters(cache, before);
+    *place = model;
+    pthread_mutex_unlock(&cache->lock);
+    free_model(before);
+    bool ok = load_model(cache, model, error);
+    pthread_mutex_lock(&cache->lock);
+    model->loading = false;
+    pthread_cond_broadcast(&cache->loaded);
+    if (ok) return true;
+    *place = NULL;
+    free_model(model);
+    return false;
+}
+
 bool model_cache_model(struct model_cache *cache, const char *directory,
     struct loaded_model **model, struct error *error) {
-    struct directory_identity identity = identify(directory);
-    bool found;
-    struct loaded_model **place = find_place(cache, directory, &identity, &found);
+    struct directory_identity identity;
+    bool found, ok = true;
+    pthread_mutex_lock(&cache->lock);
+    struct loaded_model **place = await_place(cache, directory, &identity, &found);
     if (!place)
-        return error_set(error, ERROR_CONFLICT,
+        ok = error_set(error, ERROR_CONFLICT,
             "%d base models are answering at once; ask again once one has finished",
             MODEL_CACHE_MODELS);
-    if (!found) {
-        struct loaded_model *made = NULL;
-        if (!load_model(cache, directory, &made, error)) return false;
-        made->identity = identity;
-        if (*place) forget_adapters(cache, *place);
-        free_model(*place);
-        *place = made;
+    else if (found)
+        (*place)->users++;
+    else
+        ok = fill_place(cache, place, directory, &identity, error);
+    if (ok) {
+        (*place)->used = ++cache->clock;
+        *model = *place;
     }
-    (*place)->users++;
-    (*place)->used = ++cache->clock;
-    *model = *place;
-    return true;
+    pthread_mutex_unlock(&cache->lock);
+    return ok;
 }
 
 void model_cache_release_model(struct loaded_model *model) {
+    pthread_mutex_lock(&model->cache->lock);
     model->users--;
+    pthread_mutex_unlock(&model->cache->lock);
 }
 
 // ---- adapters ----
@@ -145,49 +183,82 @@ static bool load_format(const struct model_cache *cache, const char *directory,
            chat_format_open_with(&adapter->format, adapter->model->directory, NULL, path, error);
 }
 
-static bool load_adapter(const struct model_cache *cache, const struct loaded_model *model,
-    const char *directory, struct loaded_adapter **made, struct error *error) {
+// An entry that is about to be loaded, and has its first user.
+static struct loaded_adapter *reserve_adapter(
+    struct model_cache *cache, const struct loaded_model *model, const char *directory) {
     struct loaded_adapter *adapter = memory_alloc_zeroed(1, sizeof *adapter);
-    if (!adapter) return memory_error(error, "an adapter");
+    if (!adapter) return NULL;
+    adapter->cache = cache;
+    adapter->loading = true;
+    adapter->users = 1;
     adapter->model = model;
-    adapter->directory = memory_copy_string(directory);
-    if ((!adapter->directory && !memory_error(error, "an adapter")) ||
-        !adapter_file_load(
-            &adapter->lora, transformer_config(model->transformer), directory, error) ||
-        !load_format(cache, directory, adapter, error)) {
-        free_adapter(adapter);
-        return false;
+    if ((adapter->directory = memory_copy_string(directory))) return adapter;
+    memory_free(adapter);
+    return NULL;
+}
+
+// The entry, or the place where it is to go: an empty one, or that of the adapter used longest ago.
+// NULL: all are in use.
+static struct loaded_adapter **find_adapter_place(struct model_cache *cache,
+    const struct loaded_model *model, const char *directory, bool *found) {
+    struct loaded_adapter **place = NULL;
+    *found = false;
+    for (size_t i = 0; i < MODEL_CACHE_ADAPTERS && !*found; i++) {
+        struct loaded_adapter *present = cache->adapters[i];
+        *found = present && present->model == model && !strcmp(present->directory, directory);
+        bool better = !place || (*place && (!present || present->used < (*place)->used));
+        if (*found || (better && (!present || !present->users))) place = &cache->adapters[i];
     }
-    *made = adapter;
-    return true;
+    return place;
+}
+
+// As fill_place.
+static bool fill_adapter_place(struct model_cache *cache, struct loaded_adapter **place,
+    const struct loaded_model *model, const char *directory, struct error *error) {
+    struct loaded_adapter *before = *place, *adapter = reserve_adapter(cache, model, directory);
+    if (!adapter) return memory_error(error, "an adapter");
+    *place = adapter;
+    pthread_mutex_unlock(&cache->lock);
+    free_adapter(before);
+    bool ok = adapter_file_load(
+                  &adapter->lora, transformer_config(model->transformer), directory, error) &&
+              load_format(cache, directory, adapter, error);
+    pthread_mutex_lock(&cache->lock);
+    adapter->loading = false;
+    pthread_cond_broadcast(&cache->loaded);
+    if (ok) return true;
+    *place = NULL;
+    free_adapter(adapter);
+    return false;
 }
 
 bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *model,
     const char *directory, struct loaded_adapter **adapter, struct error *error) {
-    struct loaded_adapter **place = NULL;
-    bool found = false;
-    for (size_t i = 0; i < MODEL_CACHE_ADAPTERS && !found; i++) {
-        struct loaded_adapter *present = cache->adapters[i];
-        found = present && present->model == model && !strcmp(present->directory, directory);
-        bool better = !place || (*place && (!present || present->used < (*place)->used));
-        if (found || (better && (!present || !present->users))) place = &cache->adapters[i];
-    }
+    bool found, ok = true;
+    pthread_mutex_lock(&cache->lock);
+    struct loaded_adapter **place;
+    while (
+        (place = find_adapter_place(cache, model, directory, &found)) && found && (*place)->loading)
+        pthread_cond_wait(&cache->loaded, &cache->lock);
     if (!place)
-        return error_set(error, ERROR_CONFLICT,
+        ok = error_set(error, ERROR_CONFLICT,
             "%d fine-tuned models are answering at once; ask again once one has finished",
             MODEL_CACHE_ADAPTERS);
-    if (!found) {
-        struct loaded_adapter *made = NULL;
-        if (!load_adapter(cache, model, directory, &made, error)) return false;
-        free_adapter(*place);
-        *place = made;
+    else if (found)
+        (*place)->users++;
+    else
+        ok = fill_adapter_place(cache, place, model, directory, error);
+    if (ok) {
+        (*place)->used = ++cache->clock;
+        *adapter = *place;
     }
-    (*place)->users++;
-    (*place)->used = ++cache->clock;
-    *adapter = *place;
-    return true;
+    pthread_mutex_unlock(&cache->lock);
+    return ok;
 }
 
 void model_cache_release_adapter(struct loaded_adapter *adapter) {
-    if (adapter) adapter->users--;
+    if (!adapter) return;
+    pthread_mutex_lock(&adapter->cache->lock);
+    adapter->users--;
+    pthread_mutex_unlock(&adapter->cache->lock);
 }

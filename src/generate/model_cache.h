@@ -1,11 +1,13 @@
 // Models that answers are made with: base models, opened once and kept, and adapters, of which
-// those used last are kept. Not for several threads: it belongs to the scheduler's.
+// those used last are kept. Any thread may ask for them. A load is done by the first thread that
+// asks, under no lock; others that want the same wait for it, those that want another do not.
 #ifndef GENERATE_MODEL_CACHE_H
 #define GENERATE_MODEL_CACHE_H
 
 #include "generate/sampler.h"
 #include "model/chat_example.h"
 #include "model/transformer.h"
+#include <pthread.h>
 
 enum { MODEL_CACHE_ADAPTERS = 64, MODEL_CACHE_MODELS = 8 };
 
@@ -15,7 +17,11 @@ struct directory_identity {
     int64_t seconds, nanoseconds; // of its last change
 };
 
+struct model_cache;
+
 struct loaded_model {
+    struct model_cache *cache;
+    bool loading; // with `users` and `used`, under the cache's lock
     char *directory;
     struct directory_identity identity;
     struct transformer *transformer;
@@ -23,11 +29,13 @@ struct loaded_model {
     struct inference *inference;
     struct sampler_scratch scratch;
     float *logits; // [logit rows of a pass, vocabulary]
-    size_t users;  // requests that run
+    size_t users;  // requests
     uint64_t used; // when last, in uses
 };
 
 struct loaded_adapter {
+    struct model_cache *cache;
+    bool loading;
     char *directory;
     const struct loaded_model *model;
     struct lora *lora;
@@ -41,6 +49,8 @@ struct model_cache {
     const char *chat_template; // a file in place of the models' own templates, or NULL; borrowed
     size_t max_rows;           // of a pass
     size_t max_logit_rows;
+    pthread_mutex_t lock; // guards what follows
+    pthread_cond_t loaded;
     uint64_t clock;
     struct loaded_model *models[MODEL_CACHE_MODELS];
     struct loaded_adapter *adapters[MODEL_CACHE_ADAPTERS];

@@ -56,8 +56,8 @@ class Content:
         self.endpoint = server.request("/webhook_endpoints", {"url": hook, "description": "the bot of our team", "events": [
             "fine_tuning.job.succeeded", "fine_tuning.job.failed", "batch.completed"]})["id"]
         lines = EXAMPLES.read_bytes().splitlines(keepends=True)
-        self.file = upload(server, "json-generation.jsonl", b"".join(lines[:120]))
-        validation = upload(server, "json-validation.jsonl", b"".join(lines[120:150]))
+        self.file = upload(server, "json-generation.jsonl", b"".join(lines[:240]))
+        validation = upload(server, "json-validation.jsonl", b"".join(lines[240:270]))
         self.faulty_file = upload(server, "support-tickets.jsonl", FAULTY)
         self.job = make_job(server, self.file, "json-writer", "succeeded", validation_file=validation,
                             hyperparameters={"n_epochs": 2, "batch_size": 2})

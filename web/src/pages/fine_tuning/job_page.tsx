@@ -92,7 +92,6 @@ function Checkpoints({ job }: { job: Job }) {
                                 { title: "Step", wide: true, cell: (one) => `Step ${count(one.step_number)}` },
                                 { title: "Loss", numeric: true, cell: (one) => figure(one.metrics.train_loss) },
                                 { title: "Validation", numeric: true, cell: (one) => figure(one.metrics.full_valid_loss ?? one.metrics.valid_loss) },
-                                { title: "Created", cell: (one) => <Time at={one.created_at} /> },
                                 {
                                     title: "Chat",
                                     untitled: true,
