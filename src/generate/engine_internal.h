@@ -45,8 +45,9 @@ struct sequence {
     struct logit_changes changes;
     struct held_token *held; // where scores were asked for
     size_t held_count, held_capacity, bytes;
-    int32_t next_token; // not run yet; -1 during the prompt
-    bool begun;         // a token of the answer's text was taken
+    int32_t next_token;           // not run yet; -1 during the prompt
+    struct inference_pause pause; // of the piece of the prompt that was put aside
+    bool begun;                   // a token of the answer's text was taken
     int64_t tokens;
 };
 
@@ -105,13 +106,14 @@ struct engine {
     size_t background_taken; // background requests that were taken and have not finished
     char *background_model;  // which is theirs
     struct engine_counts counts;
-    atomic_bool live_arrived; // a pass in the background need not go on
+    atomic_bool live_arrived; // a pass in the background is put aside
 
     // The scheduler's alone.
     struct sequence *running[LANES * MAX_RUNNING];
     size_t running_count, lane_count[LANES];
-    size_t turn;         // whose base model is next
-    struct job *forking; // whose prompt is done, and that have choices to begin
+    size_t turn;          // whose base model is next
+    bool prompt_was_last; // of the background's passes
+    struct job *forking;  // whose prompt is done, and that have choices to begin
     struct compute *compute;
     struct model_cache cache;
     struct buffer ready;         // the piece at hand

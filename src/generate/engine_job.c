@@ -6,6 +6,7 @@
 void sequence_free(struct sequence *sequence) {
     if (!sequence) return;
     kv_cache_free(&sequence->kv);
+    inference_pause_free(&sequence->pause);
     text_stream_free(&sequence->stream);
     logit_changes_free(&sequence->changes);
     memory_free(sequence->held);

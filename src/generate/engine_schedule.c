@@ -8,7 +8,8 @@
 // values, and draw their first tokens from the same logits.
 //
 // There are two lanes. While there are live requests, those in the background rest where they are;
-// and a piece of a prompt in the background is given up, to be run again, when a live one comes.
+// and a piece of a prompt in the background, which has a pass of its own, is put aside between two
+// layers when a live one comes, and gone on with later: it gets on in whatever gaps there are.
 #include "base/log.h"
 #include "base/memory.h"
 #include "generate/engine_internal.h"
@@ -299,6 +300,24 @@ static void add_prompt(struct pass *pass, struct sequence *sequence) {
     pass->has_prompt = true;
 }
 
+static bool is_in(const struct pass *pass, const struct sequence *sequence) {
+    return sequence->job->loaded == pass->model && engine_job_lane(sequence->job) == pass->lane;
+}
+
+// What a pass of the background is made of, in turns: a piece of a prompt, or the next tokens of
+// the rest.
+static bool prompt_is_next(struct engine *engine, const struct pass *pass) {
+    bool prompts = false, tokens = false;
+    for (size_t i = 0; i < engine->running_count; i++) {
+        const struct sequence *sequence = engine->running[i];
+        if (!is_in(pass, sequence)) continue;
+        prompts |= sequence->next_token < 0;
+        tokens |= sequence->next_token >= 0;
+    }
+    engine->prompt_was_last = prompts && !(tokens && engine->prompt_was_last);
+    return engine->prompt_was_last;
+}
+
 static void gather(struct engine *engine, struct pass *pass) {
     pass->lane = engine->lane_count[LIVE] ? LIVE : BACKGROUND;
     pass->rows = pass->span_count = pass->logit_count = 0;
@@ -307,13 +326,17 @@ static void gather(struct engine *engine, struct pass *pass) {
         engine->turn = (engine->turn + 1) % engine->running_count;
     while (engine_job_lane(engine->running[engine->turn]->job) != pass->lane);
     pass->model = engine->running[engine->turn]->job->loaded;
+    bool with_tokens = true, with_prompt = true;
+    if (pass->lane == BACKGROUND) {
+        with_prompt = prompt_is_next(engine, pass);
+        with_tokens = !with_prompt;
+    }
     for (size_t i = 0; i < engine->running_count; i++) {
         struct sequence *sequence = engine->running[i];
-        if (sequence->job->loaded != pass->model || engine_job_lane(sequence->job) != pass->lane)
-            continue;
-        if (sequence->next_token >= 0)
+        if (!is_in(pass, sequence)) continue;
+        if (sequence->next_token >= 0 && with_tokens)
             add_span(pass, sequence, &sequence->next_token, 1, true);
-        else if (!pass->has_prompt)
+        else if (sequence->next_token < 0 && with_prompt && !pass->has_prompt)
             add_prompt(pass, sequence);
     }
 }
@@ -350,15 +373,24 @@ static void take_tokens(struct engine *engine, const struct pass *pass) {
     }
 }
 
+static bool live_has_come(void *context) {
+    const struct engine *engine = context;
+    return atomic_load(&engine->live_arrived);
+}
+
 static void run_pass(struct engine *engine, struct pass *pass) {
     struct error error;
+    struct inference_pause *pause = NULL;
     gather(engine, pass);
-    const atomic_bool *interrupt =
-        pass->lane == BACKGROUND && pass->has_prompt ? &engine->live_arrived : NULL;
-    inference_interrupt_by(pass->model->inference, interrupt);
+    if (pass->lane == BACKGROUND && pass->has_prompt) {
+        pause = &pass->sequences[0]->pause;
+        pause->asked = live_has_come;
+        pause->context = engine;
+    }
+    inference_pause_by(pass->model->inference, pause);
     if (!inference_forward(pass->model->inference, pass->tokens, pass->rows, pass->spans,
             pass->span_count, pass->logit_rows, pass->logit_count, pass->model->logits, &error)) {
-        if (!inference_was_interrupted(pass->model->inference)) fail_pass(pass, &error);
+        if (!inference_was_paused(pass->model->inference)) fail_pass(pass, &error);
         return;
     }
     pthread_mutex_lock(&engine->lock);

@@ -59,12 +59,23 @@ bool inference_create(struct inference **inference, const struct transformer *tr
     struct compute *compute, size_t max_rows, struct error *error) WARN_UNUSED;
 void inference_free(struct inference *inference);
 
-// From here on inference_forward gives up between two layers once *interrupt is true, and returns
-// false with nothing touched. NULL: never.
-void inference_interrupt_by(struct inference *inference, const atomic_bool *interrupt);
+// A pass that may be put aside between two layers, and gone on with later: where it stands, and its
+// rows as the last layer left them. Zeros: it begins.
+struct inference_pause {
+    bool (*asked)(void *context); // whether to put it aside now
+    void *context;
+    size_t layer; // the next one
+    float *rows;  // [rows, hidden_size]; owned
+    size_t floats;
+};
 
-// Whether the last inference_forward was given up so.
-bool inference_was_interrupted(const struct inference *inference);
+void inference_pause_free(struct inference_pause *pause);
+
+// The next inference_forward may be put aside: it then returns false, and
+// inference_was_paused says so. Called again with the same tokens and spans, whose sequences were
+// left alone meanwhile, it goes on where it stopped and ends with the same bits. NULL: never.
+void inference_pause_by(struct inference *inference, struct inference_pause *pause);
+bool inference_was_paused(const struct inference *inference);
 
 // Runs `rows` tokens (at most max_rows), which the spans divide in order and without gaps. The
 // logits after each of the rows named by logit_rows go to `logits` [logit_count, vocabulary_size];

@@ -27,8 +27,8 @@ struct inference {
     // of the present call
     const struct inference_span *spans;
     size_t span_count, run_count, rows;
-    const atomic_bool *interrupt;
-    bool interrupted;
+    struct inference_pause *pause;
+    bool paused;
 };
 
 size_t kv_sequence_floats(const struct model_config *config, size_t capacity) {
@@ -250,21 +250,53 @@ static void output(struct inference *s, const uint32_t *logit_rows, size_t count
     }
 }
 
-void inference_interrupt_by(struct inference *inference, const atomic_bool *interrupt) {
-    inference->interrupt = interrupt;
+void inference_pause_by(struct inference *inference, struct inference_pause *pause) {
+    inference->pause = pause;
 }
 
-bool inference_was_interrupted(const struct inference *inference) {
-    return inference->interrupted;
+bool inference_was_paused(const struct inference *inference) {
+    return inference->paused;
 }
 
-static bool run_layers(struct inference *s, struct error *error) {
-    for (size_t layer = 0; layer < s->config->layers; layer++) {
-        s->interrupted = s->interrupt && atomic_load(s->interrupt);
-        if (s->interrupted) return error_set(error, ERROR_CONFLICT, "the pass was interrupted");
+void inference_pause_free(struct inference_pause *pause) {
+    memory_free(pause->rows);
+    pause->rows = NULL;
+    pause->floats = pause->layer = 0;
+}
+
+// Keeps the rows before `layer`. Without memory for them the pass begins anew later.
+static void put_aside(struct inference *s, size_t layer) {
+    struct inference_pause *pause = s->pause;
+    size_t floats = s->rows * s->config->hidden_size;
+    if (floats > pause->floats) {
+        memory_free(pause->rows);
+        pause->rows = memory_alloc_array(floats, sizeof(float));
+        pause->floats = pause->rows ? floats : 0;
+    }
+    pause->layer = pause->rows ? layer : 0;
+    if (pause->rows) memcpy(pause->rows, s->x, floats * sizeof(float));
+}
+
+// The layer to begin with, and its rows.
+static size_t take_up(struct inference *s, const int32_t *tokens) {
+    if (s->pause && s->pause->layer)
+        memcpy(s->x, s->pause->rows, s->rows * s->config->hidden_size * sizeof(float));
+    else
+        compute_embedding(s->compute, s->x, tokens, s->rows, s->transformer->embedding);
+    return s->pause ? s->pause->layer : 0;
+}
+
+static bool run_layers(struct inference *s, size_t first, struct error *error) {
+    for (size_t layer = first; layer < s->config->layers; layer++) {
+        s->paused = s->pause && s->pause->asked(s->pause->context);
+        if (s->paused) {
+            put_aside(s, layer);
+            return error_set(error, ERROR_CONFLICT, "the pass was put aside");
+        }
         weight_stream_enter(s->transformer->stream, layer, (layer + 1) % s->config->layers);
         run_layer(s, layer);
     }
+    if (s->pause) s->pause->layer = 0;
     return true;
 }
 
@@ -275,7 +307,7 @@ bool inference_forward(struct inference *inference, const int32_t *tokens, size_
     s->spans = spans;
     s->span_count = span_count;
     s->rows = rows;
-    s->interrupted = false;
+    s->paused = false;
     if (!check_spans(s, rows, error) || !check_tokens(s, tokens, rows, error)) return false;
     for (size_t i = 0; i < logit_count; i++)
         if (logit_rows[i] >= rows)
@@ -284,8 +316,7 @@ bool inference_forward(struct inference *inference, const int32_t *tokens, size_
     for (size_t i = 0; i < span_count; i++)
         for (size_t j = 0; j < spans[i].row_count; j++)
             s->positions[spans[i].first_row + j] = (int32_t)(spans[i].kv->length + j);
-    compute_embedding(s->compute, s->x, tokens, rows, s->transformer->embedding);
-    if (!run_layers(s, error)) return false;
+    if (!run_layers(s, take_up(s, tokens), error)) return false;
     for (size_t i = 0; i < span_count; i++)
         spans[i].kv->length += spans[i].row_count;
     output(s, logit_rows, logit_count, logits);

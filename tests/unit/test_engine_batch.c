@@ -223,6 +223,61 @@ static void test_inference_logits_have_the_same_bits_in_any_company(void **state
     assert_memory_not_equal(alone, alone + 4096, sizeof alone / 2);
 }
 
+static bool asked_at_last(void *context) {
+    size_t *left = context;
+    return (*left)-- == 0;
+}
+
+// The logits behind a prompt that is put aside before `stop` (or never) layers more, again and
+// again, while another sequence goes on.
+static void logits_with_pauses(struct bench *b, size_t stop, float *result, size_t *pauses) {
+    const struct model_config *config = transformer_config(b->transformer);
+    struct kv_sequence mine = {0}, other = {0};
+    struct inference_pause pause = {asked_at_last};
+    int32_t tokens[90];
+    uint32_t row = 89, first = 0;
+    struct error error;
+    for (size_t i = 0; i < 90; i++)
+        tokens[i] = (int32_t)(100 + 7 * i);
+    assert_true(kv_cache_reserve(&mine, config, 90, &error));
+    assert_true(kv_cache_reserve(&other, config, 90, &error));
+    struct inference_span span = {0, 90, &mine, b->lora[1]}, beside = {0, 1, &other, NULL};
+    for (*pauses = 0;; ++*pauses) {
+        size_t left = stop;
+        pause.context = &left;
+        inference_pause_by(b->inference, &pause);
+        if (inference_forward(b->inference, tokens, 90, &span, 1, &row, 1, result, &error)) break;
+        assert_true(inference_was_paused(b->inference));
+        assert_int_equal(mine.length, 0);
+        assert_true(*pauses < config->layers);
+        inference_pause_by(b->inference, NULL);
+        assert_true(inference_forward(
+            b->inference, tokens + *pauses, 1, &beside, 1, &first, 1, b->logits, &error));
+    }
+    inference_pause_by(b->inference, NULL);
+    assert_int_equal(mine.length, 90);
+    inference_pause_free(&pause);
+    kv_cache_free(&mine);
+    kv_cache_free(&other);
+}
+
+static void test_inference_put_aside_ends_with_the_same_bits(void **state) {
+    (void)state;
+    static float whole[4096], paused[4096];
+    size_t pauses;
+    struct bench b;
+    bench_open(&b, 2);
+    size_t layers = transformer_config(b.transformer)->layers;
+    logits_with_pauses(&b, layers, whole, &pauses);
+    assert_int_equal(pauses, 0);
+    for (size_t stop = 1; stop < layers; stop++) {
+        logits_with_pauses(&b, stop, paused, &pauses);
+        assert_int_equal(pauses, (layers - 1) / stop);
+        assert_memory_equal(paused, whole, sizeof whole);
+    }
+    bench_close(&b);
+}
+
 // ---- seeds, characters, lengths ----
 
 static char *answer_to(struct engine *engine, struct engine_request request) {
@@ -492,6 +547,7 @@ int main(void) {
         cmocka_unit_test(test_engine_gives_many_the_answers_that_they_get_alone),
         cmocka_unit_test(test_engine_adapters_change_the_answer),
         cmocka_unit_test(test_inference_logits_have_the_same_bits_in_any_company),
+        cmocka_unit_test(test_inference_put_aside_ends_with_the_same_bits),
         cmocka_unit_test(test_engine_repeats_an_answer_for_its_seed_alone),
         cmocka_unit_test(test_engine_shows_whole_characters_of_random_bytes),
         cmocka_unit_test(test_engine_ends_where_the_context_is_full),
