@@ -40,6 +40,7 @@ static struct job *await_job(struct engine *engine, enum lane lane) {
 static void hand_over(struct engine *engine, struct job *job, enum lane lane) {
     pthread_mutex_lock(&engine->lock);
     job_queue_append(&engine->prepared[lane], job);
+    engine->some_cancelled |= atomic_load(&job->cancelled); // meanwhile: it must not wait to end
     if (lane == LIVE) atomic_store(&engine->live_arrived, true);
     pthread_cond_signal(&engine->wake);
     pthread_mutex_unlock(&engine->lock);
