@@ -2,7 +2,7 @@
 // stylesheet, anew when the system's setting changes. For those who cannot see it, a table of some points stands beside.
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { figure } from "./format";
+import { count, figure } from "./format";
 
 export interface Curve {
     name: string;
@@ -65,7 +65,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
             { ...axis, size: 64, values: (_, splits) => splits.map((value) => (value === null ? "" : figure(value))) },
         ],
         series: [
-            { label: props.xLabel ?? "Step", value: (_, value) => (value === null ? "–" : figure(value)) },
+            { label: props.xLabel ?? "Step", value: (_, value) => (value === null ? "–" : Number.isInteger(value) ? count(value) : figure(value)) },
             ...props.curves.map((curve): uPlot.Series => {
                 const colour = colourOf(curve.colour);
                 return {
@@ -85,6 +85,7 @@ function data({ x, curves, logarithmic }: ChartProps): uPlot.AlignedData {
     return [x, ...curves.map(({ values }) => (logarithmic ? values.map((value) => (value !== null && value > 0 ? value : null)) : values))] as uPlot.AlignedData;
 }
 
+// A table is never narrower than its words, whatever its width says: what hides it is a box around it.
 function Points({ label, x, xLabel, curves }: ChartProps) {
     const step = Math.max(1, Math.ceil(x.length / 10));
     const rows = x.map((value, index) => ({ value, index })).filter(({ index }) => index % step === 0 || index === x.length - 1);

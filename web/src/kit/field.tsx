@@ -110,10 +110,10 @@ export function Slider({ label, hint, value, onInput, min, max, step }: Frame & 
     );
 }
 
-export function Check({ label, checked, onInput, hint }: { label: ComponentChildren; checked: boolean; onInput: (checked: boolean) => void; hint?: string }) {
+export function Check({ label, checked, onInput, hint, disabled }: { label: ComponentChildren; checked: boolean; onInput: (checked: boolean) => void; hint?: string; disabled?: boolean }) {
     return (
         <label class="check">
-            <input type="checkbox" checked={checked} onInput={(event) => onInput(event.currentTarget.checked)} />
+            <input type="checkbox" checked={checked} disabled={disabled} onInput={(event) => onInput(event.currentTarget.checked)} />
             <span>
                 {label}
                 {hint && <small class="hint">{hint}</small>}

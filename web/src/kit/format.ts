@@ -53,7 +53,8 @@ export function figure(value: number | null | undefined): string {
     if (value === null || value === undefined || !isFinite(value)) return "–";
     if (value === 0) return "0";
     const size = Math.abs(value);
-    return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : value.toPrecision(4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+    if (size >= 1e4 && size < 1e9) return count(Math.round(value));
+    return size >= 1e9 || size < 1e-3 ? value.toExponential(2) : value.toPrecision(4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
 }
 
 export function percent(part: number, all: number): string {

@@ -6,7 +6,7 @@ import { useLive } from "../../api/live";
 import { type Job, jobIsLive } from "../../api/objects";
 import { Chart, type Curve, smooth } from "../../kit/chart";
 import { count, figure, shortModel } from "../../kit/format";
-import { Empty, Loaded, PageHead, Status } from "../../kit/show";
+import { Empty, Loaded, Note, PageHead, Status } from "../../kit/show";
 import { place, setQuery } from "../../router";
 import { useState } from "preact/hooks";
 import { Check } from "../../kit/field";
@@ -14,15 +14,32 @@ import { jobTitle } from "./job_actions";
 import { latest } from "./job_progress";
 
 const MOST = 5;
+const LISTED = 100;
 const colours = ["--accent", "--busy", "--good", "--warn", "--bad"];
 
-/** The measurement that stands at a step, or the last before it, so that jobs with other steps share an axis. */
-function aligned(steps: number[], curves: Curves, values: (number | null)[]): (number | null)[] {
+type Place = "steps" | "tokens" | "epochs";
+const places: Record<Place, string> = { steps: "Step", tokens: "Tokens", epochs: "Epoch" };
+
+/** Where each measurement stands; one without a place keeps that of the one before. */
+function along(curves: Curves, by: Place): number[] {
+    let last = 0;
+    return curves[by].map((value) => (last = value ?? last));
+}
+
+/** The measurement that stands at each place of a shared axis, or the last before it; of single ones, only what stands there. */
+function aligned(axis: number[], own: number[], values: (number | null)[], single: boolean): (number | null)[] {
     let at = 0;
-    return steps.map((step) => {
-        while (at + 1 < curves.steps.length && curves.steps[at + 1]! <= step) at++;
-        return step > (curves.steps.at(-1) ?? -1) || step < (curves.steps[0] ?? Infinity) ? null : (values[at] ?? null);
+    return axis.map((x) => {
+        while (at + 1 < own.length && own[at + 1]! <= x) at++;
+        if (x > (own.at(-1) ?? -1) || x < (own[0] ?? Infinity) || (single && own[at] !== x)) return null;
+        return values[at] ?? null;
     });
+}
+
+/** Jobs may share a nickname: then the end of the id tells them apart. */
+function titles(jobs: Job[]): string[] {
+    const all = jobs.map(jobTitle);
+    return jobs.map((job, index) => (all.filter((title) => title === all[index]).length > 1 ? `${all[index]} (…${job.id.slice(-4)})` : all[index]!));
 }
 
 const rows: [string, (job: Job) => string][] = [
@@ -34,6 +51,7 @@ const rows: [string, (job: Job) => string][] = [
     ["LoRA rank", (job) => String(job.lora?.rank ?? "–")],
     ["LoRA alpha", (job) => String(job.lora?.alpha ?? "–")],
     ["LoRA dropout", (job) => String(job.lora?.dropout ?? "–")],
+    ["LoRA modules", (job) => job.lora?.target_modules?.join(", ") ?? "–"],
     ["Seed", (job) => String(job.seed)],
     ["Trained tokens", (job) => count(job.trained_tokens)],
     ["Training loss", (job) => figure(latest(job)?.train_loss)],
@@ -41,6 +59,7 @@ const rows: [string, (job: Job) => string][] = [
 ];
 
 function Differences({ jobs }: { jobs: Job[] }) {
+    const names = titles(jobs);
     return (
         <div class="table-frame" role="region" aria-label="Settings side by side" tabIndex={0}>
             <table class="table plain">
@@ -49,7 +68,7 @@ function Differences({ jobs }: { jobs: Job[] }) {
                         <th scope="col">Setting</th>
                         {jobs.map((job, index) => (
                             <th key={job.id} scope="col">
-                                <span class="swatch" style={{ background: `var(${colours[index]})` }} /> <a href={`/fine-tuning/${job.id}`}>{jobTitle(job)}</a>
+                                <span class="swatch" style={{ background: `var(${colours[index]})` }} /> <a href={`/fine-tuning/${job.id}`}>{names[index]}</a>
                             </th>
                         ))}
                     </tr>
@@ -82,10 +101,12 @@ function Differences({ jobs }: { jobs: Job[] }) {
 
 export function Compare() {
     const ids = (place.value.query.get("jobs") ?? "").split(",").filter(Boolean).slice(0, MOST);
-    const list = useLive<List<Job>>("/v1/fine_tuning/jobs?limit=100", ({ data }) => (data.some((job) => ids.includes(job.id) && jobIsLive(job)) ? 2500 : 15_000));
+    const list = useLive<List<Job>>(`/v1/fine_tuning/jobs?limit=${LISTED}`, ({ data }) => (data.some((job) => ids.includes(job.id) && jobIsLive(job)) ? 2500 : 15_000));
     const curves = useLive<List<Curves>>(ids.length ? `/v1/fine_tuning/metrics${query({ job_ids: ids.join(","), points: 400 })}` : null, () => 4000);
     const [weight, setWeight] = useState(0.8);
+    const [by, setBy] = useState<Place>("steps");
     const [logarithmic, setLogarithmic] = useState(false);
+    const full = ids.length >= MOST;
     const choose = (id: string, chosen: boolean) => setQuery({ jobs: (chosen ? [...ids, id] : ids.filter((one) => one !== id)).join(",") });
     return (
         <>
@@ -94,36 +115,53 @@ export function Compare() {
                 {({ data }) => {
                     const jobs = ids.map((id) => data.find((job) => job.id === id)).filter((job): job is Job => job !== undefined);
                     const shown = jobs.map((job) => ({ job, curves: curves.data?.data.find((one) => one.job_id === job.id) }));
-                    const steps = [...new Set(shown.flatMap(({ curves }) => curves?.steps ?? []))].sort((a, b) => a - b);
-                    const lines = (name: string, of: (curves: Curves) => (number | null)[], averaged: boolean): Curve[] =>
-                        shown.map(({ job, curves }, index) => ({
-                            name: jobTitle(job),
-                            values: curves ? aligned(steps, curves, averaged ? smooth(of(curves), weight) : of(curves)) : [],
+                    const absent = ids.filter((id) => !data.some((job) => job.id === id));
+                    const names = titles(jobs);
+                    const axis = [...new Set(shown.flatMap(({ curves }) => (curves ? along(curves, by) : [])))].sort((a, b) => a - b);
+                    const lines = (of: (curves: Curves) => (number | null)[], averaged: boolean): Curve[] =>
+                        shown.map(({ curves }, index) => ({
+                            name: names[index]!,
+                            values: curves ? aligned(axis, along(curves, by), averaged ? smooth(of(curves), weight) : of(curves), !averaged) : [],
                             colour: colours[index]!,
-                            sparse: name === "validation",
+                            sparse: !averaged,
                         }));
                     const validated = shown.some(({ curves }) => curves?.full_valid_loss.some((value) => value !== null));
                     return (
                         <>
+                            {absent.length > 0 && <Note kind="warning" title={`Not among your latest ${LISTED} jobs: ${absent.join(", ")}`} />}
                             <section class="card">
-                                {steps.length ? (
+                                {axis.length ? (
                                     <>
                                         <div class="chart-tools">
                                             <label class="inline-slider">
                                                 Smoothing
                                                 <input type="range" class="slider" min={0} max={0.98} step={0.02} value={weight} onInput={(event) => setWeight(Number(event.currentTarget.value))} />
                                             </label>
+                                            <label class="inline-slider">
+                                                Along
+                                                <select class="input narrow" value={by} onInput={(event) => setBy(event.currentTarget.value as Place)}>
+                                                    {Object.entries(places).map(([value, title]) => (
+                                                        <option key={value} value={value} selected={value === by}>
+                                                            {title}
+                                                        </option>
+                                                    ))}
+                                                </select>
+                                            </label>
                                             <Check label="Logarithmic" checked={logarithmic} onInput={setLogarithmic} />
                                         </div>
                                         <h2>Training loss</h2>
-                                        <Chart label="Training loss by step" x={steps} curves={lines("training", (one) => one.train_loss, true)} logarithmic={logarithmic} />
+                                        <Chart key={by} label={`Training loss by ${places[by].toLowerCase()}`} x={axis} xLabel={places[by]} curves={lines((one) => one.train_loss, true)} logarithmic={logarithmic} />
                                         {validated && (
                                             <>
                                                 <h2>Validation loss</h2>
-                                                <Chart label="Validation loss by step" x={steps} curves={lines("validation", (one) => one.full_valid_loss, false)} logarithmic={logarithmic} height={220} />
+                                                <Chart key={by} label={`Validation loss by ${places[by].toLowerCase()}`} x={axis} xLabel={places[by]} curves={lines((one) => one.full_valid_loss, false)} logarithmic={logarithmic} height={220} />
                                             </>
                                         )}
                                     </>
+                                ) : jobs.length > 0 ? (
+                                    <Loaded live={curves} lines={8}>
+                                        {() => <p class="hint">None of these jobs has measured anything yet.</p>}
+                                    </Loaded>
                                 ) : (
                                     <Empty icon="activity" title="Choose jobs to compare">
                                         Their curves stand here side by side.
@@ -133,11 +171,12 @@ export function Compare() {
                             {jobs.length > 0 && <Differences jobs={jobs} />}
                             <section class="card">
                                 <h2>Jobs</h2>
+                                {full && <p class="hint">These are {MOST}, which is all that one chart takes: untick one to choose another.</p>}
                                 <div class="choices">
                                     {data
                                         .filter((job) => latest(job))
                                         .map((job) => (
-                                            <Check key={job.id} label={jobTitle(job)} hint={`${shortModel(job.model)}, ${job.status}`} checked={ids.includes(job.id)} onInput={(chosen) => choose(job.id, chosen)} />
+                                            <Check key={job.id} label={jobTitle(job)} hint={`${shortModel(job.model)}, ${job.status}`} checked={ids.includes(job.id)} disabled={full && !ids.includes(job.id)} onInput={(chosen) => choose(job.id, chosen)} />
                                         ))}
                                     {!data.some((job) => latest(job)) && <p class="hint">No job has measured anything yet.</p>}
                                 </div>

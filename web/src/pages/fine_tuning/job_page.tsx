@@ -80,7 +80,7 @@ function Events({ events }: { events: JobEvent[] }) {
 function Checkpoints({ job }: { job: Job }) {
     const list = useLive<List<Checkpoint>>(`/v1/fine_tuning/jobs/${job.id}/checkpoints?limit=50`, () => (jobIsLive(job) ? 4000 : null));
     return (
-        <section class="card">
+        <section class="card checkpoints">
             <h2>Checkpoints</h2>
             <Loaded live={list} lines={2}>
                 {({ data }) =>
@@ -89,7 +89,18 @@ function Checkpoints({ job }: { job: Job }) {
                             label="Checkpoints"
                             rows={data}
                             columns={[
-                                { title: "Step", wide: true, cell: (one) => `Step ${count(one.step_number)}` },
+                                {
+                                    title: "Step",
+                                    wide: true,
+                                    cell: (one) => (
+                                        <div>
+                                            Step {count(one.step_number)}
+                                            <small class="hint">
+                                                <Time at={one.created_at} />
+                                            </small>
+                                        </div>
+                                    ),
+                                },
                                 { title: "Loss", numeric: true, cell: (one) => figure(one.metrics.train_loss) },
                                 { title: "Validation", numeric: true, cell: (one) => figure(one.metrics.full_valid_loss ?? one.metrics.valid_loss) },
                                 {
