@@ -46,13 +46,14 @@ static bool set_up(
            posix_spawn_file_actions_addclosefrom_np(actions, 3) == 0;
 }
 
-static bool spawn(char **words, const char *log, pid_t *process, struct error *error) {
+static bool spawn(
+    const char *path, char **words, const char *log, pid_t *process, struct error *error) {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_init(&actions);
     int fault = set_up(&attributes, &actions, log)
-                    ? posix_spawnp(process, words[0], &actions, &attributes, words, environ)
+                    ? posix_spawnp(process, path, &actions, &attributes, words, environ)
                     : ENOMEM;
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -83,7 +84,8 @@ bool trainer_process_start(const char *job_directory, enum trainer_task task, co
     words[count++] = (char *)job_directory;
     if (task != TRAINER_TRAIN) words[count++] = (char *)options[task];
     words[count] = NULL;
-    return spawn(words, log, process, error);
+    // By this name it is the program that runs, even where its file was replaced meanwhile.
+    return spawn(launcher ? words[0] : "/proc/self/exe", words, log, process, error);
 }
 
 bool trainer_process_lives(pid_t process, char how[64]) {
