@@ -16,6 +16,10 @@ from support.server import Server, wait_for
 AXE = os.environ.get("AXE", "node_modules/axe-core/axe.min.js")
 HOSTILE_NAME = "<img src=x onerror=alert(1)>.jsonl"
 CHAT = '{"messages": [{"role": "user", "content": "Say %d"}, {"role": "assistant", "content": "%d"}]}\n'
+LOOKS = {"on a desk": (1280, False), "dark, on a narrow phone": (360, True), "on a wide screen": (2560, False)}
+WATCH_SHIFTS = """window.shifted = 0; new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({type: "layout-shift", buffered: true});"""
 
 
 def events(*chunks):
@@ -27,6 +31,8 @@ def events(*chunks):
 
 
 class Pages(unittest.TestCase):
+    found = {}  # by seen()
+
     @classmethod
     def setUpClass(cls):
         cls.server = cls.enterClassContext(Server(threads=2, options=["--allow-private-webhooks"]))
@@ -122,6 +128,35 @@ class Pages(unittest.TestCase):
         expect(page.get_by_role("heading", name="Files")).to_be_visible()
         expect(page.get_by_role("link", name="to-go.jsonl")).to_have_count(0)
 
+    def test_a_large_file_goes_on_where_its_upload_stopped(self):
+        part, parts, stuck = 8 << 20, [], []
+        with tempfile.TemporaryDirectory() as folder:
+            large = pathlib.Path(folder) / "large.jsonl"
+            line = (json.dumps({"messages": [{"role": "user", "content": "x" * 50_000}, {"role": "assistant", "content": "y"}]}) + "\n").encode()
+            large.write_bytes(line * (3 * part // len(line)))
+            page = self.open("/files")
+
+            def bad_way(route):
+                parts.append(route.request.url)
+                route.continue_() if len(parts) == 1 else stuck.append(route)
+            page.route("**/v1/uploads/*/parts", bad_way)
+            page.get_by_role("button", name="Upload").first.click()
+            page.set_input_files("input[type=file]", large)
+            expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "33")
+            page.reload()
+            for route in stuck:
+                route.abort()
+            page.unroute("**/v1/uploads/*/parts")
+            settle(page)
+            page.on("request", lambda request: parts.append(request.url) if request.url.endswith("/parts") else None)
+            del parts[:]
+            page.get_by_role("button", name="Upload").first.click()
+            page.set_input_files("input[type=file]", large)
+            expect(page.get_by_role("heading", name="large.jsonl")).to_be_visible(timeout=60_000)
+            self.assertEqual(len(parts), 2)
+            stored = next(file for file in self.server.request("/files?search=large.jsonl")["data"])
+            self.assertEqual(stored["bytes"], large.stat().st_size)
+
     def test_a_batch_is_made_and_followed(self):
         page = self.open(f"/batches?input_file={self.content.requests}")
         page.get_by_role("button", name="Create batch").click()
@@ -199,10 +234,12 @@ class Pages(unittest.TestCase):
 
     def test_an_answer_is_stopped(self):
         page = self.open("/playground?model=temper/mini-instruct")
-        page.route("**/v1/chat/completions", lambda route: None)  # an answer that never comes
+        never = []
+        page.route("**/v1/chat/completions", lambda route: never.append(route))
         self.say(page, "Hello")
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("article")).to_contain_text("stopped")
+        never[0].abort()
 
     def test_the_back_button_and_deep_links_lead_where_they_say(self):
         page = self.open(f"/files/{self.content.file}")
@@ -281,14 +318,39 @@ class Pages(unittest.TestCase):
 
     # ---- how it looks ----
 
+    @classmethod
+    def seen(cls):
+        """Every page as it was found in every look. They are walked through once, for all tests of how pages look."""
+        if not cls.found:
+            for look, (width, dark) in LOOKS.items():
+                page = cls.browser.page(cls.server, width=width, dark=dark)
+                page.add_init_script(WATCH_SHIFTS)
+                for name, path in cls.content.pages().items():
+                    page.goto(cls.server.url.removesuffix("/v1") + path)
+                    settle(page)
+                    cls.found[look, name] = {
+                        "width": page.evaluate("document.documentElement.scrollWidth"),
+                        "shift": page.evaluate("window.shifted"),
+                        "paint": page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"),
+                        "faults": axe(page, AXE)}
+                page.context.close()
+        return [(look, name, found) for (look, name), found in cls.found.items()]
+
     def test_every_page_is_accessible_in_light_and_dark(self):
-        for dark in (False, True):
-            page = self.open("/", dark=dark)
-            for name, path in self.content.pages().items():
-                page.goto(self.server.url.removesuffix("/v1") + path)
-                settle(page)
-                with self.subTest(page=name, dark=dark):
-                    self.assertEqual(axe(page, AXE), [])
+        for look, name, found in self.seen():
+            with self.subTest(page=name, look=look):
+                self.assertEqual(found["faults"], [])
+
+    def test_no_page_is_wider_than_its_screen(self):
+        for look, name, found in self.seen():
+            with self.subTest(page=name, look=look):
+                self.assertLessEqual(found["width"], LOOKS[look][0])
+
+    def test_pages_do_not_jump_while_they_come(self):
+        for look, name, found in self.seen():
+            print(f"  {name}, {look}: first paint after {found['paint']:.0f} ms, shift {found['shift']:.3f}")
+            with self.subTest(page=name, look=look):
+                self.assertLess(found["shift"], 0.1)  # what the web calls good
 
     def test_dialogs_and_sign_in_are_accessible(self):
         page = self.browser.page()
@@ -301,28 +363,6 @@ class Pages(unittest.TestCase):
             page.get_by_role("dialog").wait_for()
             with self.subTest(dialog=button):
                 self.assertEqual(axe(page, AXE), [])
-
-    def test_no_page_is_wider_than_its_screen(self):
-        for width in (360, 2560):
-            page = self.open("/", width=width)
-            for name, path in self.content.pages().items():
-                page.goto(self.server.url.removesuffix("/v1") + path)
-                settle(page)
-                with self.subTest(page=name, width=width):
-                    self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), width)
-
-    def test_pages_do_not_jump_while_they_come(self):
-        page = self.open("/")
-        page.add_init_script("""window.shifted = 0; new PerformanceObserver((list) => {
-            for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
-        }).observe({type: "layout-shift", buffered: true});""")
-        for name, path in self.content.pages().items():
-            page.goto(self.server.url.removesuffix("/v1") + path)
-            settle(page)
-            paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
-            print(f"  {name}: first paint after {paint or 0:.0f} ms, shift {page.evaluate('window.shifted'):.3f}")
-            with self.subTest(page=name):
-                self.assertLess(page.evaluate("window.shifted"), 0.1)  # what the web calls good
 
 
 class Restart(unittest.TestCase):

@@ -1,4 +1,5 @@
 """A real browser (Chromium, driven by Playwright) at a real server, which notes whatever a page should not do."""
+import os
 import pathlib
 import shutil
 import time
@@ -19,7 +20,8 @@ class Browser:
         if not CHROMIUM:
             raise AssertionError("there is no Chromium: tools/install_dependencies.sh chromium:chromium installs it")
         self.playwright = sync_playwright().start()
-        self.browser = self.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        args = [] if os.getuid() else ["--no-sandbox"]  # Chromium refuses its sandbox to root
+        self.browser = self.playwright.chromium.launch(executable_path=CHROMIUM, args=args)
         self.faults = []  # what pages did that they should not
         self.hosts = set()  # that they asked
         return self

@@ -72,7 +72,7 @@ function Beginning({ file }: { file: StoredFile }) {
                     <Line key={index} number={index + 1} text={line} />
                 ))}
             </ol>
-            {(file.bytes > SHOWN || lines.length > shown.length) && <p class="hint">The first {count(shown.length)} lines. Download the file for all of it.</p>}
+            {(file.bytes > SHOWN || lines.length > shown.length) && <p class="hint">{shown.length === 1 ? "The first line" : `The first ${count(shown.length)} lines`}. Download the file for all of it.</p>}
         </>
     );
 }

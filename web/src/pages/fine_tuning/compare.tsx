@@ -2,13 +2,13 @@
 import type { List } from "../../api/client";
 import { query } from "../../api/client";
 import type { Curves } from "../../api/curves";
-import { useLive } from "../../api/live";
+import { type Live, useLive } from "../../api/live";
 import { type Job, jobIsLive } from "../../api/objects";
 import { Chart, type Curve, smooth } from "../../kit/chart";
 import { count, figure, shortModel } from "../../kit/format";
 import { Empty, Loaded, Note, PageHead, Status } from "../../kit/show";
 import { place, setQuery } from "../../router";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { Check } from "../../kit/field";
 import { jobTitle } from "./job_actions";
 import { latest } from "./job_progress";
@@ -103,6 +103,10 @@ export function Compare() {
     const ids = (place.value.query.get("jobs") ?? "").split(",").filter(Boolean).slice(0, MOST);
     const list = useLive<List<Job>>(`/v1/fine_tuning/jobs?limit=${LISTED}`, ({ data }) => (data.some((job) => ids.includes(job.id) && jobIsLive(job)) ? 2500 : 15_000));
     const curves = useLive<List<Curves>>(ids.length ? `/v1/fine_tuning/metrics${query({ job_ids: ids.join(","), points: 400 })}` : null, () => 4000);
+    const before = useRef<List<Curves> | null>(null); // shown while those of one more job are on their way
+    if (curves.data) before.current = curves.data;
+    const known = curves.data ?? before.current;
+    const both: Live<List<Job>> = ids.length && !known ? { ...list, data: undefined, error: list.error ?? curves.error } : list;
     const [weight, setWeight] = useState(0.8);
     const [by, setBy] = useState<Place>("steps");
     const [logarithmic, setLogarithmic] = useState(false);
@@ -111,10 +115,10 @@ export function Compare() {
     return (
         <>
             <PageHead title="Compare jobs" about="Up to five on one chart." back={{ href: "/fine-tuning", label: "Fine-tuning" }} />
-            <Loaded live={list}>
+            <Loaded live={both} lines={12}>
                 {({ data }) => {
                     const jobs = ids.map((id) => data.find((job) => job.id === id)).filter((job): job is Job => job !== undefined);
-                    const shown = jobs.map((job) => ({ job, curves: curves.data?.data.find((one) => one.job_id === job.id) }));
+                    const shown = jobs.map((job) => ({ job, curves: known?.data.find((one) => one.job_id === job.id) }));
                     const absent = ids.filter((id) => !data.some((job) => job.id === id));
                     const names = titles(jobs);
                     const axis = [...new Set(shown.flatMap(({ curves }) => (curves ? along(curves, by) : [])))].sort((a, b) => a - b);
