@@ -35,8 +35,8 @@ static void forget(struct engine *engine, struct job *job) {
 static void finish(struct engine *engine, struct job *job) {
     forget(engine, job); // first: whoever hears of the end finds it counted
     job->request.finished(job->request.context, &job->result);
+    model_cache_release_adapter(job->with); // first: with a model that goes, its adapters go
     if (job->loaded) model_cache_release_model(job->loaded);
-    model_cache_release_adapter(job->with);
     engine_job_free(job);
 }
 
