@@ -362,41 +362,53 @@ static void test_engine_tells_the_prompt_and_the_context_where_the_one_is_longer
 
 // ---- places ----
 
-// What a first piece holds up until the others have asked.
+// What a first piece waits at, and with it the scheduler.
 struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool open;
-    uint64_t cancel;
+    bool reached, open;
 };
 
-static void wait_and_cancel(struct asked *asked) {
+static void wait_at_gate(struct asked *asked) {
     struct gate *gate = asked->hook_context;
     pthread_mutex_lock(&gate->lock);
+    gate->reached = true;
+    pthread_cond_signal(&gate->changed);
     while (!gate->open)
         pthread_cond_wait(&gate->changed, &gate->lock);
     pthread_mutex_unlock(&gate->lock);
-    engine_cancel(asked->engine, gate->cancel);
+}
+
+static void await_gate(struct gate *gate) {
+    pthread_mutex_lock(&gate->lock);
+    while (!gate->reached)
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void open_gate(struct gate *gate) {
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_signal(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
 }
 
 static void test_engine_ends_a_cancelled_request_that_still_waits_for_a_place(void **state) {
     (void)state;
-    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0};
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
     atomic_size_t ended = 0;
     struct asked asked[MANY] = {0};
     struct engine *engine = open_engine(1);
-    asked[0].at_first_piece = wait_and_cancel;
+    asked[0].at_first_piece = wait_at_gate;
     asked[0].hook_context = &gate;
     for (size_t i = 0; i < MANY; i++) {
         asked[i].counter = &ended;
         ask(engine, &asked[i], model, "Hello",
             (struct engine_request){.maximum_tokens = 60, .temperature = 1, .has_seed = true});
+        if (i == 0) await_gate(&gate);
     }
-    pthread_mutex_lock(&gate.lock);
-    gate.cancel = asked[MANY - 1].ticket;
-    gate.open = true;
-    pthread_cond_signal(&gate.changed);
-    pthread_mutex_unlock(&gate.lock);
+    engine_cancel(engine, asked[MANY - 1].ticket);
+    open_gate(&gate);
     for (size_t i = 0; i < MANY; i++)
         wait_for(&asked[i]);
     assert_int_equal(asked[MANY - 1].result.reason, ENGINE_CANCELLED);

@@ -97,7 +97,13 @@ function all(tokens: Token[], depth: number): ComponentChildren {
     });
 }
 
+/** JSON, whole or still coming: Markdown would take its indentation away. */
+function isData(text: string): boolean {
+    return /^\s*[{[]\s*(["{[\]}\d-]|$|true|false|null)/.test(text);
+}
+
 export function Markdown({ text }: { text: string }) {
+    if (isData(text)) return <pre class="markdown data">{text}</pre>;
     let tokens: Token[];
     try {
         tokens = text.length <= LONGEST ? lexer(text, { gfm: true, breaks: true }) : [];
