@@ -1,7 +1,8 @@
-// Curves over steps, by uPlot: hover for values, drag to zoom, double click for all of it. Its colours are read off the
+// Curves over steps, by uPlot: hover for values, drag or the buttons to zoom, double click for all of it. Its colours are read off the
 // stylesheet, anew when the system's setting changes. For those who cannot see it, a table of some points stands beside.
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
+import { Button } from "./button";
 import { count, figure } from "./format";
 
 export interface Curve {
@@ -149,9 +150,23 @@ export function Chart(props: ChartProps) {
         shown.setData(data(props), !zoomed);
         if (zoomed) shown.redraw();
     }, [props.x, props.curves]);
+    /** Shows what lies behind this part of all steps. */
+    function showFrom(part: number) {
+        const first = props.x[0] ?? 0;
+        const last = props.x.at(-1) ?? 1;
+        plot.current?.setScale("x", { min: first + (last - first) * part, max: last });
+    }
     return (
         <figure class="chart" aria-label={props.label}>
             <div ref={box} class="chart-box" aria-hidden="true" style={{ minHeight: `${(props.height ?? 280) + 34}px` }} />
+            <div class="chart-zoom">
+                <Button small kind="quiet" onPress={() => showFrom(0.75)}>
+                    Last quarter
+                </Button>
+                <Button small kind="quiet" onPress={() => showFrom(0)}>
+                    All steps
+                </Button>
+            </div>
             <Points {...props} />
         </figure>
     );

@@ -208,6 +208,7 @@ function Whole({ job }: { job: Job }) {
             <Failure job={job} />
             <Head job={job} />
             <section class="card">
+                {curves.error && curves.error.status !== 0 && <Note kind="bad" title={curves.error.message} />}
                 <JobCurves curves={curves.data} ended={["failed", "cancelled"].includes(job.status)} />
             </section>
             <div class="halves even">
