@@ -32,7 +32,7 @@ def talk(page, content):
 def take(given):
     sys.path.insert(0, str(ROOT / "tests"))
     from support.browser import Browser, settle
-    from support.content import Content
+    from support.content import Content, make_job
     from support.server import Server
     folder = given.to.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +40,8 @@ def take(given):
         print("filling a server", flush=True)
         content = Content(server)
         pages = content.pages()
+        running = make_job(server, content.file, "support-bot", "running", hyperparameters={"n_epochs": 40, "batch_size": 2})
+        pages["running-job"] = f"/fine-tuning/{running['id']}"
         pages["playground"] += "&compare=temper/mini-instruct"
         for size, (width, height, dark) in {**SIZES, **EXTREMES}.items():
             page = browser.page(server, width=width, height=height, dark=dark)
@@ -54,6 +56,7 @@ def take(given):
                 page.screenshot(path=folder / f"{name}-{size}.png", full_page=name != "playground")
             page.context.close()
             print(f"{size}: {folder}", flush=True)
+        server.request(f"/fine_tuning/jobs/{running['id']}/cancel", method="POST")
         content.close()
         if browser.faults:
             print("the pages complained:", *browser.faults, sep="\n  ")
