@@ -101,7 +101,8 @@ class TestErrors(unittest.TestCase):
             for parameter in operation.get("parameters", []):
                 if parameter["in"] != "query" or parameter["schema"].get("type") != "integer":
                     continue
-                for value in ("x", "0", "-1", "999999999", "99999999999999999999999", "1.5", ""):
+                above = str(parameter["schema"]["maximum"] + 1).removesuffix(".0")
+                for value in ("x", "0", "-1", above, "99999999999999999999999", "1.5", ""):
                     with self.subTest(path=path, name=parameter["name"], value=value):
                         self.refused(400, method, f"{self.plain(path)}?{parameter['name']}={value}",
                                      param=parameter["name"])
