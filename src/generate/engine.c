@@ -84,7 +84,7 @@ static void end_threads(struct engine *engine, bool has_scheduler) {
 static bool start_threads(struct engine *engine) {
     for (size_t i = 0; i < PREPARERS; i++) {
         struct preparer *preparer = &engine->preparers[i];
-        *preparer = (struct preparer){engine, i + 1 < PREPARERS ? LIVE : BACKGROUND};
+        *preparer = (struct preparer){engine, i + 1 < PREPARERS ? LIVE : BACKGROUND, i > 0};
         if (pthread_create(&preparer->thread, NULL, engine_prepare, preparer) != 0) break;
         engine->preparer_count++;
     }

@@ -87,6 +87,7 @@ struct job_queue {
 struct preparer {
     struct engine *engine;
     enum lane lane;
+    bool loads; // else it takes only requests whose models are there
     pthread_t thread;
 };
 
@@ -130,7 +131,8 @@ static inline enum lane engine_job_lane(const struct job *job) {
 bool engine_job_create(struct job **job, const struct engine_request *request, struct error *error);
 void engine_job_free(struct job *job); // its models must have been released
 
-// Loads the models, makes the prompt, and checks against them what could not be checked before.
+// With its base model there: loads the adapter, makes the prompt, and checks against them what
+// could not be checked before.
 bool engine_job_prepare(struct job *job, struct model_cache *cache, struct error *error);
 
 void job_queue_append(struct job_queue *queue, struct job *job);

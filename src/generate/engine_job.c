@@ -125,8 +125,7 @@ static bool make_prompt(struct job *job, struct error *error) {
 }
 
 bool engine_job_prepare(struct job *job, struct model_cache *cache, struct error *error) {
-    if (!model_cache_model(cache, job->model, &job->loaded, error) ||
-        (job->adapter && !model_cache_adapter(cache, job->loaded, job->adapter, &job->with, error)))
+    if (job->adapter && !model_cache_adapter(cache, job->loaded, job->adapter, &job->with, error))
         return false;
     const struct model_config *config = transformer_config(job->loaded->transformer);
     return check_biases(job, config, error) && make_prompt(job, error) &&

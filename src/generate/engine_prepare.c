@@ -1,7 +1,7 @@
 // The preparers: threads that load a request's models and make its prompt, so that neither holds up
-// the answers that run. Two are for live requests, so that one whose model has yet to be loaded
-// does not hold up all others; one is for those in the background, which come one base model at a
-// time: they must not take all places of the cache.
+// the answers that run. Two are for live requests, and one of these takes only those whose models
+// are there: however many wait for loads, they do not hold up the others. One is for those in the
+// background, which come one base model at a time: they must not take all places of the cache.
 #include "base/memory.h"
 #include "generate/engine_internal.h"
 #include <string.h>
@@ -16,22 +16,37 @@ static bool fits_background(struct engine *engine, const struct job *job) {
     return true;
 }
 
-// The lane's oldest waiting request, where one may be taken. Under the lock.
-static struct job *take(struct engine *engine, enum lane lane) {
-    const struct job *oldest = engine->waiting[lane].first;
-    if (!oldest || engine->ahead[lane] >= MAX_AHEAD) return NULL;
-    if (lane == BACKGROUND && !fits_background(engine, oldest)) return NULL;
-    struct job *job = job_queue_take(&engine->waiting[lane]);
+// The oldest request whose models are there. Under the lock.
+static struct job *take_loaded(struct job_queue *queue, struct model_cache *cache) {
+    struct job *before = NULL, *job = queue->first;
+    for (; job && !model_cache_has(cache, job->model, job->adapter); job = job->behind)
+        before = job;
+    if (!job) return NULL;
+    *(before ? &before->behind : &queue->first) = job->behind;
+    if (queue->last == job) queue->last = before;
+    return job;
+}
+
+// The oldest waiting request that the preparer is for, where one may be taken. Under the lock.
+static struct job *take(struct engine *engine, const struct preparer *preparer) {
+    enum lane lane = preparer->lane;
+    struct job_queue *waiting = &engine->waiting[lane];
+    if (!waiting->first || engine->ahead[lane] >= MAX_AHEAD) return NULL;
+    if (lane == BACKGROUND && !fits_background(engine, waiting->first)) return NULL;
+    struct job *job =
+        preparer->loads ? job_queue_take(waiting) : take_loaded(waiting, &engine->cache);
+    if (!job) return NULL;
     job->taken = true;
     engine->ahead[lane]++;
     if (lane == BACKGROUND) engine->background_taken++;
     return job;
 }
 
-static struct job *await_job(struct engine *engine, enum lane lane) {
+static struct job *await_job(const struct preparer *preparer) {
+    struct engine *engine = preparer->engine;
     struct job *job = NULL;
     pthread_mutex_lock(&engine->lock);
-    while (!engine->closing && !(job = take(engine, lane)))
+    while (!engine->closing && !(job = take(engine, preparer)))
         pthread_cond_wait(&engine->work, &engine->lock);
     pthread_mutex_unlock(&engine->lock);
     return job;
@@ -43,15 +58,24 @@ static void hand_over(struct engine *engine, struct job *job, enum lane lane) {
     engine->some_cancelled |= atomic_load(&job->cancelled); // meanwhile: it must not wait to end
     if (lane == LIVE) atomic_store(&engine->live_arrived, true);
     pthread_cond_signal(&engine->wake);
+    pthread_cond_broadcast(&engine->work); // others may have waited for the same models
     pthread_mutex_unlock(&engine->lock);
+}
+
+static bool prepare(struct engine *engine, struct job *job, struct error *error) {
+    if (!model_cache_model(&engine->cache, job->model, &job->loaded, error)) return false;
+    pthread_mutex_lock(&engine->lock);
+    pthread_cond_broadcast(&engine->work); // others may have waited for it, not for the adapter
+    pthread_mutex_unlock(&engine->lock);
+    return engine_job_prepare(job, &engine->cache, error);
 }
 
 void *engine_prepare(void *context) {
     const struct preparer *preparer = context;
     struct job *job;
-    while ((job = await_job(preparer->engine, preparer->lane))) {
+    while ((job = await_job(preparer))) {
         if (!atomic_load(&job->cancelled))
-            job->failed = !engine_job_prepare(job, &preparer->engine->cache, &job->result.error);
+            job->failed = !prepare(preparer->engine, job, &job->result.error);
         hand_over(preparer->engine, job, preparer->lane);
     }
     return NULL;

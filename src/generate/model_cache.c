@@ -262,3 +262,32 @@ void model_cache_release_adapter(struct loaded_adapter *adapter) {
     adapter->users--;
     pthread_mutex_unlock(&adapter->cache->lock);
 }
+
+// ---- both ----
+
+static const struct loaded_model *present_model(
+    const struct model_cache *cache, const char *directory) {
+    for (size_t i = 0; i < MODEL_CACHE_MODELS; i++) {
+        const struct loaded_model *model = cache->models[i];
+        if (model && !model->loading && !strcmp(model->directory, directory)) return model;
+    }
+    return NULL;
+}
+
+static bool has_adapter(
+    const struct model_cache *cache, const struct loaded_model *model, const char *directory) {
+    for (size_t i = 0; i < MODEL_CACHE_ADAPTERS; i++) {
+        const struct loaded_adapter *adapter = cache->adapters[i];
+        if (adapter && adapter->model == model && !strcmp(adapter->directory, directory))
+            return !adapter->loading;
+    }
+    return false;
+}
+
+bool model_cache_has(struct model_cache *cache, const char *model, const char *adapter) {
+    pthread_mutex_lock(&cache->lock);
+    const struct loaded_model *present = present_model(cache, model);
+    bool has = present && (!adapter || has_adapter(cache, present, adapter));
+    pthread_mutex_unlock(&cache->lock);
+    return has;
+}

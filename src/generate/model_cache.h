@@ -65,6 +65,8 @@ bool model_cache_model(struct model_cache *cache, const char *directory,
     struct loaded_model **model, struct error *error) WARN_UNUSED;
 bool model_cache_adapter(struct model_cache *cache, const struct loaded_model *model,
     const char *directory, struct loaded_adapter **adapter, struct error *error) WARN_UNUSED;
+// Whether both are there now, so that asking for them is not likely to wait. `adapter` may be NULL.
+bool model_cache_has(struct model_cache *cache, const char *model, const char *adapter);
 void model_cache_release_model(struct loaded_model *model);
 void model_cache_release_adapter(struct loaded_adapter *adapter); // NULL is allowed
 

@@ -85,6 +85,34 @@ static void test_engine_answers_while_an_adapter_is_loaded_for_the_background(vo
     check_answers_beside_a_load(true);
 }
 
+static void test_engine_answers_while_several_wait_for_loads(void **state) {
+    (void)state;
+    struct slow_adapter slow[2];
+    struct asked loading[4] = {0}, other = {0};
+    struct engine *engine = open_engine(1);
+    for (size_t i = 0; i < 2; i++)
+        make_slow(&slow[i]);
+    for (size_t i = 0; i < 4; i++)
+        ask(engine, &loading[i], MODEL, "Hello",
+            (struct engine_request){.adapter = slow[i % 2].directory, .maximum_tokens = 4});
+    ask(engine, &other, MODEL, "Hello", (struct engine_request){.maximum_tokens = 8});
+    wait_for(&other);
+    assert_true(other.result.completion_tokens > 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(has_finished(&loading[i]));
+        let_load(&slow[i], slow[i].config);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        wait_for(&loading[i]);
+        assert_true(loading[i].result.completion_tokens > 0);
+        forget(&loading[i]);
+    }
+    forget(&other);
+    engine_close(engine);
+    for (size_t i = 0; i < 2; i++)
+        free_slow(&slow[i]);
+}
+
 static void test_engine_loads_once_what_two_requests_want(void **state) {
     (void)state;
     struct slow_adapter slow;
@@ -190,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine_answers_while_an_adapter_is_loaded_for_another),
         cmocka_unit_test(test_engine_answers_while_an_adapter_is_loaded_for_the_background),
+        cmocka_unit_test(test_engine_answers_while_several_wait_for_loads),
         cmocka_unit_test(test_engine_loads_once_what_two_requests_want),
         cmocka_unit_test(test_engine_fails_only_the_request_whose_load_fails),
         cmocka_unit_test(test_engine_ends_a_request_that_is_cancelled_during_its_load),
