@@ -8,7 +8,9 @@
 #include "compute/compute.h"
 #include "model/tokenizer.h"
 #include "train/train_bench.h"
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -35,9 +37,11 @@ static const struct cli_syntax syntax = {
              "       tokenize --file F [--model M] [--json]",
     .purpose =
         "peak: the most multiply-adds and bytes a second that this machine does. train: tokens\n"
-        "a second of LoRA training on random weights, and the fraction of that peak. tokenize: "
-        "how\n"
-        "fast one thread encodes a text, the best of 5.",
+        "a second of LoRA training on random weights, the fraction of that peak, and for every "
+        "kind of\n"
+        "operation its time, its share, and the part of its limit that it reaches. tokenize: how "
+        "fast\n"
+        "one thread encodes a text, the best of 5.",
     .example = "  temper bench peak\n  temper bench train --shape M --json",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
@@ -81,6 +85,58 @@ static bool run_train(struct train_bench_result *result, struct error *error) {
     return shape && train_bench_run(shape, (int)threads, (size_t)steps, result, error);
 }
 
+static void print_operations(const struct train_bench_result *r) {
+    double rest = r->profiled_seconds;
+    printf("\n%-26s %7s %9s %7s %9s %8s %9s\n", "OPERATION", "CALLS", "ms", "SHARE", "GFLOP/s",
+        "GB/s", "OF LIMIT");
+    for (size_t i = 0; i < COMPUTE_OPERATIONS; i++) {
+        const struct compute_profile *p = &r->profiles[i];
+        if (!p->calls) continue;
+        rest -= p->seconds;
+        printf("%-26s %7llu %9.2f %6.1f%% %9.1f %8.2f %9.2f\n", compute_operation_names[i],
+            (unsigned long long)p->calls, p->seconds * 1e3, 100 * p->seconds / r->profiled_seconds,
+            p->operations / p->seconds * 1e-9, p->bytes / p->seconds * 1e-9,
+            train_bench_reached(r, p));
+    }
+    printf(
+        "%-26s %7s %9.2f %6.1f%%\n", "all else", "", rest * 1e3, 100 * rest / r->profiled_seconds);
+    printf("Limits of this run: %.1f GFLOP/s, %.1f GB/s. What stays in the caches can pass the "
+           "latter.\n",
+        r->peak_gflops, r->bandwidth * 1e-9);
+}
+
+static void print_train(const struct train_bench_result *r) {
+    printf("shape %s on %s: %.1f tokens/s, %.3f of the peak of %.1f GFLOP/s "
+           "(%.3g operations a token), %llu bytes at most, %zu steps\n",
+        model ? model : shape_name, r->path, r->tokens_per_second, r->fraction_of_peak,
+        r->peak_gflops, r->operations_per_token, (unsigned long long)r->peak_rss_bytes, r->steps);
+    print_operations(r);
+}
+
+static void print_train_json(const struct train_bench_result *r) {
+    json_t *operations = json_array();
+    for (size_t i = 0; i < COMPUTE_OPERATIONS; i++) {
+        const struct compute_profile *p = &r->profiles[i];
+        if (p->calls)
+            json_array_append_new(operations,
+                json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f}", "operation",
+                    compute_operation_names[i], "calls", (json_int_t)p->calls, "seconds",
+                    p->seconds, "share", p->seconds / r->profiled_seconds, "gflops",
+                    p->operations / p->seconds * 1e-9, "gigabytes_per_second",
+                    p->bytes / p->seconds * 1e-9, "fraction_of_limit", train_bench_reached(r, p)));
+    }
+    json_t *root = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:o}", "shape",
+        model ? model : shape_name, "path", r->path, "tokens_per_second", r->tokens_per_second,
+        "fraction_of_peak", r->fraction_of_peak, "peak_gflops", r->peak_gflops,
+        "operations_per_token", r->operations_per_token, "peak_rss_bytes",
+        (json_int_t)r->peak_rss_bytes, "steps", (json_int_t)r->steps, "step_seconds",
+        r->profiled_seconds, "gigabytes_per_second", r->bandwidth * 1e-9, "operations", operations);
+    char *text = json_dumps(root, JSON_PRESERVE_ORDER);
+    printf("%s\n", text ? text : "{}");
+    free(text);
+    json_decref(root);
+}
+
 static bool train(struct error *error) {
     struct train_bench_result result;
     if (train_length < 2 || train_length > 1 << 20)
@@ -88,16 +144,10 @@ static bool train(struct error *error) {
     if (steps < 1 || steps > 10000)
         return error_set(error, ERROR_INVALID, "--steps must be from 1 to 10000");
     if (!run_train(&result, error)) return false;
-    printf(
-        as_json
-            ? "{\"shape\": \"%s\", \"path\": \"%s\", \"tokens_per_second\": %.2f, "
-              "\"fraction_of_peak\": %.4f, \"peak_gflops\": %.1f, \"operations_per_token\": %.0f, "
-              "\"peak_rss_bytes\": %llu, \"steps\": %zu}\n"
-            : "shape %s on %s: %.1f tokens/s, %.3f of the peak of %.1f GFLOP/s "
-              "(%.3g operations a token), %llu bytes at most, %zu steps\n",
-        model ? model : shape_name, result.path, result.tokens_per_second, result.fraction_of_peak,
-        result.peak_gflops, result.operations_per_token, (unsigned long long)result.peak_rss_bytes,
-        result.steps);
+    if (as_json)
+        print_train_json(&result);
+    else
+        print_train(&result);
     return true;
 }
 

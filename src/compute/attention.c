@@ -187,6 +187,28 @@ static void forward_task(void *context, size_t task, int worker) {
     }
 }
 
+// `products` of head_dim multiply-adds for each pair of a query and a key that it sees.
+static struct compute_cost attention_cost(
+    const struct attention_work *w, enum compute_operation operation, size_t products) {
+    double pairs = 0, rows = 0, keys = 0;
+    for (size_t i = 0; i < w->span_count; i++) {
+        const struct attention_span *span = &w->spans[i];
+        double queries = (double)span->query_count, before = (double)span->first_position;
+        double whole = queries * before + queries * (queries + 1) / 2;
+        double most = w->shape->window ? queries * (double)w->shape->window : whole;
+        pairs += whole < most ? whole : most;
+        rows += queries;
+        keys += before + queries;
+    }
+    double dim = (double)w->shape->head_dim;
+    double floats =
+        2 * rows * dim * (double)w->shape->heads + 2 * keys * dim * (double)w->shape->kv_heads;
+    bool backward = operation == COMPUTE_ATTENTION_BACKWARD;
+    return (struct compute_cost){operation,
+        2 * pairs * dim * (double)products * (double)w->shape->heads,
+        floats * sizeof(float) * (backward ? 2 : 1)};
+}
+
 void compute_attention(struct compute *compute, float *output, float *log_sum_exp,
     const float *query, const struct attention_span *spans, size_t span_count,
     const struct attention_shape *shape) {
@@ -200,7 +222,8 @@ void compute_attention(struct compute *compute, float *output, float *log_sum_ex
     size_t blocks = 0;
     for (size_t i = 0; i < span_count; i++)
         blocks += blocks_of(&spans[i]);
-    thread_pool_run(compute->pool, blocks * shape->kv_heads, forward_task, &work);
+    compute_run(compute, attention_cost(&work, COMPUTE_ATTENTION, 2), blocks * shape->kv_heads,
+        forward_task, &work);
 }
 
 // ---- backward ----
@@ -276,5 +299,7 @@ void compute_attention_backward(struct compute *compute, float *dquery, const fl
         .shape = shape,
         .dquery = dquery,
         .doutput = doutput};
-    thread_pool_run(compute->pool, span_count * shape->kv_heads, backward_task, &work);
+    // Five products of a tile: scores and weights again, then dq, dk, dv.
+    compute_run(compute, attention_cost(&work, COMPUTE_ATTENTION_BACKWARD, 5),
+        span_count * shape->kv_heads, backward_task, &work);
 }

@@ -46,6 +46,40 @@ struct thread_pool *compute_pool(struct compute *compute);
 double compute_peak_gflops(struct compute *compute);
 bool compute_bandwidth(struct compute *compute, double *gigabytes, struct error *error) WARN_UNUSED;
 
+// ---- where time goes ----
+
+enum compute_operation {
+    COMPUTE_PRODUCT,          // x · Wᵀ: forward
+    COMPUTE_PRODUCT_INPUT,    // dy · W: the gradient of the input
+    COMPUTE_PRODUCT_WEIGHT,   // dyᵀ · x: the gradient of a weight
+    COMPUTE_PRODUCT_THIN,     // any of these with a side of at most 64: LoRA
+    COMPUTE_PRODUCT_FEW_ROWS, // decoding
+    COMPUTE_ATTENTION,
+    COMPUTE_ATTENTION_BACKWARD,
+    COMPUTE_CROSS_ENTROPY,
+    COMPUTE_RMSNORM,
+    COMPUTE_RMSNORM_BACKWARD,
+    COMPUTE_SWIGLU,
+    COMPUTE_SWIGLU_BACKWARD,
+    COMPUTE_ROPE,
+    COMPUTE_ELEMENTWISE, // sums, biases, dropout
+    COMPUTE_EMBEDDING,
+    COMPUTE_OPTIMIZER,
+    COMPUTE_OPERATIONS
+};
+
+extern const char *const compute_operation_names[COMPUTE_OPERATIONS];
+
+// What one kind of operation took. Bytes are those that must pass memory once: each operand read,
+// each result written (and read, where it is added to).
+struct compute_profile {
+    uint64_t calls;
+    double seconds, operations, bytes;
+};
+
+// From here on every operation adds to profiles[COMPUTE_OPERATIONS], borrowed; NULL: no more.
+void compute_profile_into(struct compute *compute, struct compute_profile *profiles);
+
 // ---- products (gemm.c) ----
 
 enum gemm_form {

@@ -76,7 +76,30 @@ struct compute {
     uint8_t *workers; // threads × WORKER_SCRATCH
     double *partial_sums;
     size_t partial_capacity;
+    struct compute_profile *profiles; // or NULL
 };
+
+// What one operation costs.
+struct compute_cost {
+    enum compute_operation operation;
+    double operations; // of arithmetic
+    double bytes;
+};
+
+// thread_pool_run, counted where somebody wants to know.
+void compute_run(struct compute *compute, struct compute_cost cost, size_t tasks,
+    thread_pool_task task, void *work);
+
+// Bytes of a matrix's elements as they are stored.
+static inline double matrix_bytes(const struct matrix *matrix) {
+    return (double)matrix->rows * (double)data_type_bytes(matrix->type, matrix->columns);
+}
+
+// An operation on `floats` numbers in memory, with so many operations of arithmetic.
+static inline struct compute_cost cost_of(
+    enum compute_operation operation, size_t floats, double operations) {
+    return (struct compute_cost){operation, operations, (double)floats * sizeof(float)};
+}
 
 static inline void *compute_worker_scratch(const struct compute *compute, int worker) {
     return compute->workers + (size_t)worker * WORKER_SCRATCH;

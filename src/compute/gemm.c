@@ -13,6 +13,7 @@ enum {
     CACHE_PANELS = 36,  // of A that stay in L2 together while a strip of B meets them
     STRIP_PANELS = 8,   // of B in one task
     TASKS_WANTED = 8,
+    THIN_SIDE = 64, // of a product that is LoRA's: it is bound by memory
 };
 
 struct product {
@@ -116,6 +117,17 @@ static size_t product_k(enum gemm_form form, const struct matrix *a) {
     return form == GEMM_TN ? a->rows : a->columns;
 }
 
+static struct compute_cost product_cost(const struct product *p, enum gemm_form form, size_t k) {
+    static const enum compute_operation operations[] = {[GEMM_NT] = COMPUTE_PRODUCT,
+        [GEMM_NN] = COMPUTE_PRODUCT_INPUT,
+        [GEMM_TN] = COMPUTE_PRODUCT_WEIGHT};
+    bool thin = p->m <= THIN_SIDE || p->n <= THIN_SIDE || k <= THIN_SIDE;
+    double results = (double)p->m * (double)p->n;
+    return (struct compute_cost){thin ? COMPUTE_PRODUCT_THIN : operations[form],
+        2 * results * (double)k,
+        matrix_bytes(&p->a) + matrix_bytes(&p->b) + (p->accumulate ? 8 : 4) * results};
+}
+
 void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,
     float *c, size_t c_stride, float alpha, bool accumulate) {
     struct product p = {.kernel = compute->gemm,
@@ -128,6 +140,7 @@ void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a,
         .accumulate = accumulate};
     set_shape(&p, form);
     size_t k = product_k(form, &a), step = depth_step(p.kernel, k);
+    struct compute_cost cost = product_cost(&p, form, k), parts = {.operation = cost.operation};
     size_t block_rows = BLOCK_PANELS * p.kernel->mr;
     for (p.row = 0; p.row < p.m; p.row += block_rows) {
         p.rows = smaller(block_rows, p.m - p.row);
@@ -135,8 +148,9 @@ void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a,
         for (size_t at = 0; at < k; at += step) {
             set_depth(&p, at, smaller(step, k - at));
             size_t panels = (p.rows + p.kernel->mr - 1) / p.kernel->mr;
-            thread_pool_run(compute->pool, panels, pack_a_task, &p);
-            thread_pool_run(compute->pool, p.strips * p.row_parts, strip_task, &p);
+            compute_run(compute, parts, panels, pack_a_task, &p);
+            compute_run(compute, cost, p.strips * p.row_parts, strip_task, &p);
+            cost = parts; // counted once
         }
     }
 }

@@ -34,5 +34,8 @@ void compute_cross_entropy(struct compute *compute, float *logits, float *losses
     const int32_t *targets, const float *weights, size_t rows, size_t vocabulary, bool gradient) {
     struct cross_entropy_work work = {
         compute->rows, logits, losses, hits, targets, weights, rows, vocabulary, gradient};
-    thread_pool_run(compute->pool, rows, cross_entropy_task, &work);
+    size_t count = rows * vocabulary;
+    compute_run(compute,
+        cost_of(COMPUTE_CROSS_ENTROPY, (gradient ? 2 : 1) * count, 10.0 * (double)count), rows,
+        cross_entropy_task, &work);
 }

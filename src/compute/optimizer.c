@@ -26,7 +26,8 @@ double compute_square_sum(struct compute *compute, const float *x, size_t count)
     while (work.step * compute->partial_capacity < count)
         work.step *= 2;
     size_t tasks = (count + work.step - 1) / work.step;
-    thread_pool_run(compute->pool, tasks, square_sum_task, &work);
+    compute_run(compute, cost_of(COMPUTE_OPTIMIZER, count, 2.0 * (double)count), tasks,
+        square_sum_task, &work);
     double sum = 0;
     for (size_t i = 0; i < tasks; i++)
         sum += compute->partial_sums[i];
@@ -45,7 +46,8 @@ void compute_adamw(struct compute *compute, const struct adamw *settings, float 
     const float *gradients, float *first_moment, float *second_moment, size_t count) {
     struct optimizer_work work = {compute, settings, parameters, first_moment, second_moment,
         gradients, count, TASK_ELEMENTS};
-    thread_pool_run(compute->pool, (count + TASK_ELEMENTS - 1) / TASK_ELEMENTS, adamw_task, &work);
+    compute_run(compute, cost_of(COMPUTE_OPTIMIZER, 7 * count, 14.0 * (double)count),
+        (count + TASK_ELEMENTS - 1) / TASK_ELEMENTS, adamw_task, &work);
 }
 
 struct muon_work {
@@ -109,8 +111,8 @@ void compute_muon(struct compute *compute, const struct muon *settings, float *p
     size_t count = rows * columns;
     float *update = scratch;
     struct muon_work work = {settings, gradients, momentum_buffer, update, count};
-    thread_pool_run(
-        compute->pool, (count + TASK_ELEMENTS - 1) / TASK_ELEMENTS, muon_momentum_task, &work);
+    compute_run(compute, cost_of(COMPUTE_OPTIMIZER, 4 * count, 6.0 * (double)count),
+        (count + TASK_ELEMENTS - 1) / TASK_ELEMENTS, muon_momentum_task, &work);
     orthogonalise(compute, update, rows, columns, scratch + count);
     float stretch = rows > columns ? sqrtf((float)rows / (float)columns) : 1.0f;
     if (settings->weight_decay > 0)

@@ -34,7 +34,9 @@ static void rmsnorm_task(void *context, size_t task, int worker) {
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
     const float *weight, size_t rows, size_t columns, float epsilon) {
     struct rmsnorm_work work = {compute->rows, y, inverse_rms, x, weight, rows, columns, epsilon};
-    thread_pool_run(compute->pool, tasks_for(rows, rows_of_task(columns)), rmsnorm_task, &work);
+    compute_run(compute,
+        cost_of(COMPUTE_RMSNORM, 2 * rows * columns, 4.0 * (double)(rows * columns)),
+        tasks_for(rows, rows_of_task(columns)), rmsnorm_task, &work);
 }
 
 struct rmsnorm_backward_work {
@@ -74,11 +76,12 @@ void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight
     const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns) {
     struct rmsnorm_backward_work work = {
         compute->rows, dx, dweight, dy, x, weight, inverse_rms, rows, columns};
-    thread_pool_run(
-        compute->pool, tasks_for(rows, rows_of_task(columns)), rmsnorm_backward_task, &work);
+    double count = (double)(rows * columns);
+    compute_run(compute, cost_of(COMPUTE_RMSNORM_BACKWARD, 4 * rows * columns, 8 * count),
+        tasks_for(rows, rows_of_task(columns)), rmsnorm_backward_task, &work);
     if (dweight)
-        thread_pool_run(
-            compute->pool, tasks_for(columns, COLUMN_BLOCK), rmsnorm_weight_task, &work);
+        compute_run(compute, cost_of(COMPUTE_RMSNORM_BACKWARD, 2 * rows * columns, 3 * count),
+            tasks_for(columns, COLUMN_BLOCK), rmsnorm_weight_task, &work);
 }
 
 struct rope_work {
@@ -117,8 +120,9 @@ void compute_rope(struct compute *compute, float *x, size_t stride, const int32_
     const float *sine, int direction) {
     struct rope_work work = {interleaved ? rotate_pairs : compute->rows->rope, x, stride, rows,
         heads, head_dim / 2, positions, cosine, sine, (float)direction};
-    thread_pool_run(
-        compute->pool, tasks_for(rows, rows_of_task(heads * head_dim)), rope_task, &work);
+    size_t count = rows * heads * head_dim;
+    compute_run(compute, cost_of(COMPUTE_ROPE, 2 * count, 3.0 * (double)count),
+        tasks_for(rows, rows_of_task(heads * head_dim)), rope_task, &work);
 }
 
 struct elements_work {
@@ -139,7 +143,8 @@ void compute_swiglu(
     struct compute *compute, float *y, const float *gate, const float *up, size_t count) {
     struct elements_work work = {
         .kernels = compute->rows, .y = y, .gate = gate, .up = up, .count = count};
-    thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), swiglu_task, &work);
+    compute_run(compute, cost_of(COMPUTE_SWIGLU, 3 * count, 10.0 * (double)count),
+        tasks_for(count, TASK_ELEMENTS), swiglu_task, &work);
 }
 
 static void swiglu_backward_task(void *context, size_t task, int worker) {
@@ -153,7 +158,8 @@ static void swiglu_backward_task(void *context, size_t task, int worker) {
 void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, const float *dy,
     const float *gate, const float *up, size_t count) {
     struct elements_work work = {compute->rows, dgate, dup, dy, gate, up, count};
-    thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), swiglu_backward_task, &work);
+    compute_run(compute, cost_of(COMPUTE_SWIGLU_BACKWARD, 5 * count, 16.0 * (double)count),
+        tasks_for(count, TASK_ELEMENTS), swiglu_backward_task, &work);
 }
 
 static void add_task(void *context, size_t task, int worker) {
@@ -165,7 +171,8 @@ static void add_task(void *context, size_t task, int worker) {
 
 void compute_add(struct compute *compute, float *y, const float *x, size_t count) {
     struct elements_work work = {.kernels = compute->rows, .y = y, .x = x, .count = count};
-    thread_pool_run(compute->pool, tasks_for(count, TASK_ELEMENTS), add_task, &work);
+    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, 3 * count, (double)count),
+        tasks_for(count, TASK_ELEMENTS), add_task, &work);
 }
 
 struct bias_work {
@@ -186,7 +193,8 @@ static void add_bias_task(void *context, size_t task, int worker) {
 void compute_add_bias(
     struct compute *compute, float *y, const float *bias, size_t rows, size_t columns) {
     struct bias_work work = {compute->rows, y, bias, rows, columns};
-    thread_pool_run(compute->pool, tasks_for(rows, rows_of_task(columns)), add_bias_task, &work);
+    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, 2 * rows * columns, (double)(rows * columns)),
+        tasks_for(rows, rows_of_task(columns)), add_bias_task, &work);
 }
 
 static void bias_backward_task(void *context, size_t task, int worker) {
@@ -200,7 +208,8 @@ static void bias_backward_task(void *context, size_t task, int worker) {
 void compute_bias_backward(
     struct compute *compute, float *dbias, const float *dy, size_t rows, size_t columns) {
     struct bias_work work = {compute->rows, dbias, dy, rows, columns};
-    thread_pool_run(compute->pool, tasks_for(columns, COLUMN_BLOCK), bias_backward_task, &work);
+    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, rows * columns, (double)(rows * columns)),
+        tasks_for(columns, COLUMN_BLOCK), bias_backward_task, &work);
 }
 
 struct dropout_work {
@@ -234,7 +243,10 @@ static void dropout_task(void *context, size_t task, int worker) {
 void compute_dropout(struct compute *compute, const struct dropout *dropout, const float *x,
     float *y, size_t rows, size_t columns, bool accumulate) {
     struct dropout_work work = {dropout, x, y, rows, columns, accumulate};
-    thread_pool_run(compute->pool, tasks_for(rows * columns, TASK_ELEMENTS), dropout_task, &work);
+    compute_run(compute,
+        cost_of(
+            COMPUTE_ELEMENTWISE, (accumulate ? 3 : 2) * rows * columns, (double)(rows * columns)),
+        tasks_for(rows * columns, TASK_ELEMENTS), dropout_task, &work);
 }
 
 struct embedding_work {
@@ -257,8 +269,8 @@ void compute_embedding(
     struct compute *compute, float *x, const int32_t *tokens, size_t rows, struct matrix table) {
     struct embedding_work work = {
         .x = x, .tokens = tokens, .rows = rows, .columns = table.columns, .table = table};
-    thread_pool_run(
-        compute->pool, tasks_for(rows, rows_of_task(table.columns)), embedding_task, &work);
+    compute_run(compute, cost_of(COMPUTE_EMBEDDING, 2 * rows * table.columns, 0),
+        tasks_for(rows, rows_of_task(table.columns)), embedding_task, &work);
 }
 
 static void embedding_backward_task(void *context, size_t task, int worker) {
@@ -277,8 +289,8 @@ void compute_embedding_backward(struct compute *compute, float *dtable, const fl
     const int32_t *tokens, size_t rows, size_t columns) {
     struct embedding_work work = {
         .dtable = dtable, .dx = dx, .tokens = tokens, .rows = rows, .columns = columns};
-    thread_pool_run(
-        compute->pool, tasks_for(columns, COLUMN_BLOCK), embedding_backward_task, &work);
+    compute_run(compute, cost_of(COMPUTE_EMBEDDING, 3 * rows * columns, (double)(rows * columns)),
+        tasks_for(columns, COLUMN_BLOCK), embedding_backward_task, &work);
 }
 
 struct few_rows_work {
@@ -305,5 +317,8 @@ static void few_rows_task(void *context, size_t task, int worker) {
 void compute_few_rows(struct compute *compute, const float *a, size_t a_stride, size_t m,
     struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate) {
     struct few_rows_work work = {compute->rows, c, c_stride, a, a_stride, m, b, alpha, accumulate};
-    thread_pool_run(compute->pool, tasks_for(b.rows, FEW_ROWS_TASK), few_rows_task, &work);
+    struct compute_cost cost = {COMPUTE_PRODUCT_FEW_ROWS,
+        2.0 * (double)m * (double)b.rows * (double)b.columns,
+        matrix_bytes(&b) + 4.0 * (double)(m * (b.rows + b.columns))};
+    compute_run(compute, cost, tasks_for(b.rows, FEW_ROWS_TASK), few_rows_task, &work);
 }

@@ -126,8 +126,30 @@ static int ascending(const void *a, const void *b) {
     return first < second ? -1 : first > second;
 }
 
-static void measure(struct bench *b, const struct train_bench_shape *shape, size_t steps,
-    bool warm_up, struct train_bench_result *result) {
+double train_bench_reached(
+    const struct train_bench_result *result, const struct compute_profile *profile) {
+    double arithmetic = profile->operations / (result->peak_gflops * 1e9);
+    double memory = profile->bytes / result->bandwidth;
+    return (arithmetic > memory ? arithmetic : memory) / profile->seconds;
+}
+
+// Where the time of a step goes.
+static bool profile_step(struct bench *b, const struct train_bench_shape *shape, size_t step,
+    struct train_bench_result *result, struct error *error) {
+    double gigabytes;
+    if (!compute_bandwidth(b->compute, &gigabytes, error)) return false;
+    result->bandwidth = gigabytes * 1e9;
+    compute_profile_into(b->compute, result->profiles);
+    double start = progress_clock();
+    one_step(b, shape, step);
+    result->profiled_seconds = progress_clock() - start;
+    compute_profile_into(b->compute, NULL);
+    return true;
+}
+
+static bool measure(struct bench *b, const struct train_bench_shape *shape, size_t steps,
+    bool warm_up, struct train_bench_result *result, struct error *error) {
+    *result = (struct train_bench_result){0};
     double peak = compute_peak_gflops(b->compute);
     if (warm_up) one_step(b, shape, 1);
     for (size_t i = 0; i < steps; i++) {
@@ -146,6 +168,7 @@ static void measure(struct bench *b, const struct train_bench_shape *shape, size
     result->peak_rss_bytes = memory_peak_resident();
     result->steps = steps;
     result->path = compute_path_names[compute_path_of(b->compute)];
+    return profile_step(b, shape, steps + 2, result, error);
 }
 
 bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
@@ -155,7 +178,7 @@ bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t 
     bool ok = compute_create(&bench.compute, threads, COMPUTE_AUTO, error) &&
               transformer_random(&bench.transformer, &config, DATA_BF16, error) &&
               open_bench(&bench, shape, steps, UINT64_MAX, error);
-    if (ok) measure(&bench, shape, steps, true, result);
+    ok = ok && measure(&bench, shape, steps, true, result, error);
     close_bench(&bench);
     return ok;
 }
@@ -174,7 +197,7 @@ bool train_bench_model(const char *directory, size_t length, int threads, size_t
     if (ok) {
         struct train_bench_shape shape = shape_of(transformer_config(bench.transformer), length);
         ok = open_bench(&bench, &shape, steps, TRAINING_BUDGET, error);
-        if (ok) measure(&bench, &shape, steps, false, result);
+        ok = ok && measure(&bench, &shape, steps, false, result, error);
     }
     close_bench(&bench);
     return ok;

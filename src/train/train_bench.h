@@ -5,6 +5,7 @@
 #define TRAIN_TRAIN_BENCH_H
 
 #include "base/error.h"
+#include "compute/compute.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,16 @@ struct train_bench_result {
     uint64_t peak_rss_bytes;
     size_t steps;
     const char *path; // of compute
+    // One more step, by kind of operation, and what it all took; the rest is what no operation is.
+    struct compute_profile profiles[COMPUTE_OPERATIONS];
+    double profiled_seconds;
+    double bandwidth; // bytes a second
 };
+
+// The part of the limit that binds it, arithmetic or bandwidth, that an operation reaches. What
+// lies in the caches can pass the limit of memory.
+double train_bench_reached(
+    const struct train_bench_result *result, const struct compute_profile *profile);
 
 bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
     struct train_bench_result *result, struct error *error) WARN_UNUSED;

@@ -410,6 +410,32 @@ static void test_compute_muon_steps_are_orthogonal(void **state) {
     compute_free(compute);
 }
 
+static void test_compute_profile_counts_what_operations_cost(void **state) {
+    (void)state;
+    static float a[100 * 80], b[70 * 80], c[100 * 70], thin[100 * 8];
+    struct compute_profile profiles[COMPUTE_OPERATIONS] = {0};
+    struct compute *compute;
+    struct error error;
+    assert_true(compute_create(&compute, 2, COMPUTE_AUTO, &error));
+    struct matrix of_a = matrix_f32(a, 100, 80), of_b = matrix_f32(b, 70, 80);
+    compute_gemm(compute, GEMM_NT, of_a, of_b, c, 70, 1, false); // before: it does not count
+    compute_profile_into(compute, profiles);
+    compute_gemm(compute, GEMM_NT, of_a, of_b, c, 70, 1, false);
+    compute_gemm(compute, GEMM_NT, of_a, matrix_f32(b, 8, 80), thin, 8, 1, false);
+    compute_add(compute, a, c, 7000);
+    compute_profile_into(compute, NULL);
+    compute_add(compute, a, c, 7000);
+    assert_int_equal(profiles[COMPUTE_PRODUCT].calls, 1);
+    assert_true(profiles[COMPUTE_PRODUCT].operations == 2.0 * 100 * 70 * 80);
+    assert_true(profiles[COMPUTE_PRODUCT].bytes == 4.0 * (100 * 80 + 70 * 80 + 100 * 70));
+    assert_true(profiles[COMPUTE_PRODUCT].seconds > 0);
+    assert_int_equal(profiles[COMPUTE_PRODUCT_THIN].calls, 1);
+    assert_true(profiles[COMPUTE_PRODUCT_THIN].operations == 2.0 * 100 * 8 * 80);
+    assert_int_equal(profiles[COMPUTE_ELEMENTWISE].calls, 1);
+    assert_true(profiles[COMPUTE_ELEMENTWISE].bytes == 3.0 * 7000 * 4);
+    compute_free(compute);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compute_products_agree_on_every_path_form_and_type),
@@ -422,6 +448,7 @@ int main(void) {
         cmocka_unit_test(test_compute_results_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(test_compute_half_precision_round_trips),
         cmocka_unit_test(test_compute_muon_steps_are_orthogonal),
+        cmocka_unit_test(test_compute_profile_counts_what_operations_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
