@@ -67,6 +67,7 @@ static void free_engine(struct engine *engine) {
 static void end_threads(struct engine *engine, bool has_scheduler) {
     pthread_mutex_lock(&engine->lock);
     engine->closing = engine->some_cancelled = true;
+    atomic_store(&engine->cache.closing, true);
     for (struct job *job = engine->jobs; job; job = job->next)
         atomic_store(&job->cancelled, true);
     pthread_cond_broadcast(&engine->work);

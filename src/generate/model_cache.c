@@ -11,6 +11,7 @@ void model_cache_init(
     cache->compute = compute;
     cache->max_rows = max_rows;
     cache->max_logit_rows = max_logit_rows;
+    atomic_init(&cache->closing, false);
     pthread_mutex_init(&cache->lock, NULL);
     pthread_cond_init(&cache->loaded, NULL);
 }
@@ -66,6 +67,7 @@ static bool load_model(
                   &model->inference, model->transformer, cache->compute, cache->max_rows, error);
     size_t vocabulary = ok ? transformer_config(model->transformer)->vocabulary_size : 0;
     if (!ok || !sampler_scratch_create(&model->scratch, vocabulary, error)) return false;
+    transformer_read_in(model->transformer, &cache->closing);
     model->logits = memory_alloc_aligned(cache->max_logit_rows * vocabulary, sizeof(float));
     return model->logits || memory_error(error, "logits");
 }

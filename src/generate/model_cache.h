@@ -49,6 +49,7 @@ struct model_cache {
     const char *chat_template; // a file in place of the models' own templates, or NULL; borrowed
     size_t max_rows;           // of a pass
     size_t max_logit_rows;
+    atomic_bool closing;  // a load that is being done ends early: nobody waits for it
     pthread_mutex_t lock; // guards what follows
     pthread_cond_t loaded;
     uint64_t clock;

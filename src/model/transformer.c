@@ -106,6 +106,15 @@ bool transformer_stream(struct transformer *transformer, struct error *error) {
 }
 
 // Some room is left for everything that is not weights.
+void transformer_read_in(const struct transformer *transformer, const atomic_bool *stop) {
+    size_t count =
+        transformer->files && !transformer->stream ? weights_count(transformer->files) : 0;
+    for (size_t i = 0; i < count && !atomic_load(stop); i++) {
+        const struct safetensor *tensor = weights_at(transformer->files, i);
+        weight_stream_read(tensor->data, tensor->bytes);
+    }
+}
+
 static bool stream_if_needed(struct transformer *transformer, struct error *error) {
     uint64_t room = memory_available() / 8 * 7;
     return weights_bytes(transformer->files) <= room || transformer_stream(transformer, error);

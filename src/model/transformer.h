@@ -31,6 +31,10 @@ bool transformer_streams(const struct transformer *transformer);
 // Makes it so, whatever the memory. Only for a model that was opened from files.
 bool transformer_stream(struct transformer *transformer, struct error *error) WARN_UNUSED;
 
+// Reads the weights in from their files, in the calling thread, so that no pass waits for a disk;
+// ends early once *stop is true. Where they are streamed it does nothing.
+void transformer_read_in(const struct transformer *transformer, const atomic_bool *stop);
+
 // Keys and values of one sequence: `keys` and `values` each [layers][capacity][kv_heads · head_dim]
 // f32. Owned by the caller. `length` tokens are there; inference_forward writes from there on and
 // adds the rows that it wrote.

@@ -42,6 +42,12 @@ static void read_range(const struct range *range) {
         (void)*(const volatile uint8_t *)at;
 }
 
+void weight_stream_read(const void *bytes, size_t length) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes & ~(page - 1);
+    struct range range = {first, ((uintptr_t)bytes + length + page - 1) & ~(page - 1)};
+    if (length) read_range(&range);
+}
+
 static void read_layer(const struct layer_ranges *layer) {
     for (size_t i = 0; i < layer->count; i++)
         read_range(&layer->ranges[i]);

@@ -10,6 +10,9 @@
 
 struct weight_stream;
 
+// Brings bytes of a mapped file in, in the calling thread.
+void weight_stream_read(const void *bytes, size_t length);
+
 // For a number of layers, of which each has a list of matrices in mapped files.
 bool weight_stream_create(
     struct weight_stream **stream, size_t layers, struct error *error) WARN_UNUSED;
