@@ -34,7 +34,7 @@ static void test_transformer_read_in_leaves_no_weight_on_the_disk(void **state) 
     assert_true(size > 1000 && before < size / 2);
     transformer_read_in(transformer, &stopped);
     measure(&size, &after);
-    assert_int_equal(after, before);
+    assert_true(after < size / 2);
     transformer_read_in(transformer, &stop);
     measure(&size, &after);
     assert_true(after + 64 >= size); // the file's head may be missing
