@@ -15,7 +15,8 @@ static void measure(size_t *size, size_t *present) {
     assert_non_null(maps);
     *size = *present = 0;
     while (fgets(line, sizeof line, maps)) {
-        if (strchr(line, '-') && strchr(line, '/'))
+        unsigned long first, end;
+        if (sscanf(line, "%lx-%lx ", &first, &end) == 2) // of the next mapping
             ours = strstr(line, "model.safetensors") != NULL;
         if (ours && sscanf(line, "Size: %zu kB", &value) == 1) *size += value;
         if (ours && sscanf(line, "Rss: %zu kB", &value) == 1) *present += value;
