@@ -36,14 +36,15 @@ struct training {
     float *norm, *activation, *dx, *dnorm, *dquery, *dkey, *dvalue, *dattention, *dgate, *dup,
         *dlow, *dropped;
     float *gathered, *dgathered, *final_inverse_rms;
-    float *logits, *losses, *hits, *supervised_weights;
+    float *logits, *losses, *hits, *weights; // of a chunk of targets
     size_t logit_rows;
-    int32_t *supervised, *supervised_targets, *positions;
+    int32_t *target_tokens, *positions;
+    float *path_keys, *path_values, *path_dkeys, *path_dvalues; // of a node and its ancestors
     struct attention_span *spans;
     struct rope_table rope;
     // of the present batch
     const struct training_batch *batch;
-    size_t supervised_count;
+    bool branches;   // it is a tree
     bool evaluating; // without gradients, and without dropout
     float *gradients;
 };
@@ -102,9 +103,6 @@ static void deal_shared(struct training *t, const struct model_config *c, const 
     t->norm = deal(dealer, rows * c->hidden_size);
     t->dx = deal(dealer, rows * c->hidden_size);
     t->dnorm = deal(dealer, rows * c->hidden_size);
-    t->gathered = deal(dealer, rows * c->hidden_size);
-    t->dgathered = deal(dealer, rows * c->hidden_size);
-    t->final_inverse_rms = deal(dealer, rows);
     t->activation = deal(dealer, rows * c->intermediate_size);
     t->dgate = deal(dealer, rows * c->intermediate_size);
     t->dup = deal(dealer, rows * c->intermediate_size);
@@ -116,9 +114,16 @@ static void deal_shared(struct training *t, const struct model_config *c, const 
     t->dropped = deal(dealer, lora && lora->dropout > 0 ? rows * widest_input(c) : 0);
     t->logit_rows = logit_rows(c, rows);
     t->logits = deal(dealer, t->logit_rows * c->vocabulary_size);
-    t->losses = deal(dealer, rows);
-    t->hits = deal(dealer, rows);
-    t->supervised_weights = deal(dealer, rows);
+    t->gathered = deal(dealer, t->logit_rows * c->hidden_size);
+    t->dgathered = deal(dealer, t->logit_rows * c->hidden_size);
+    t->final_inverse_rms = deal(dealer, t->logit_rows);
+    t->losses = deal(dealer, t->logit_rows);
+    t->hits = deal(dealer, t->logit_rows);
+    t->weights = deal(dealer, t->logit_rows);
+    t->path_keys = deal(dealer, rows * kv_columns(c));
+    t->path_values = deal(dealer, rows * kv_columns(c));
+    t->path_dkeys = deal(dealer, rows * kv_columns(c));
+    t->path_dvalues = deal(dealer, rows * kv_columns(c));
 }
 
 static void deal_layers(struct training *t, const struct model_config *c, const struct lora *lora,
@@ -165,12 +170,10 @@ static bool allocate(struct training *t, uint64_t budget, struct error *error) {
     uint64_t bytes = bytes_for(t->config, t->lora, rows, t->recomputed);
     t->block = dealer.base = memory_alloc_aligned(bytes / sizeof(float), sizeof(float));
     t->layers = memory_alloc_zeroed(t->config->layers, sizeof *t->layers);
-    t->supervised = memory_alloc_array(rows, sizeof *t->supervised);
-    t->supervised_targets = memory_alloc_array(rows, sizeof *t->supervised_targets);
+    t->target_tokens = memory_alloc_array(rows, sizeof *t->target_tokens);
     t->positions = memory_alloc_array(rows, sizeof *t->positions);
     t->spans = memory_alloc_array(rows, sizeof *t->spans);
-    if (!t->block || !t->layers || !t->supervised || !t->supervised_targets || !t->positions ||
-        !t->spans)
+    if (!t->block || !t->layers || !t->target_tokens || !t->positions || !t->spans)
         return error_set(error, ERROR_MEMORY,
             "training %zu tokens at a time needs %llu MB for activations, which this machine "
             "cannot "
@@ -203,8 +206,7 @@ void training_free(struct training *training) {
     if (!training) return;
     memory_free(training->block);
     memory_free(training->layers);
-    memory_free(training->supervised);
-    memory_free(training->supervised_targets);
+    memory_free(training->target_tokens);
     memory_free(training->positions);
     memory_free(training->spans);
     rope_table_free(&training->rope);
@@ -320,6 +322,67 @@ static void set_spans(struct training *t, const struct layer_activations *a) {
     }
 }
 
+// Copies the rows of a node and of its ancestors to where they lie in one piece, or adds them back
+// (`back`) to where they came from.
+static void move_path(const struct training *t, size_t node, float *rows, float *path, bool back) {
+    size_t columns = kv_columns(t->config);
+    for (; node != TRAINING_NO_PARENT; node = t->batch->sequences[node].parent) {
+        const struct training_sequence *sequence = &t->batch->sequences[node];
+        float *there = path + (size_t)t->positions[sequence->first_row] * columns;
+        float *here = rows + sequence->first_row * columns;
+        size_t count = sequence->row_count * columns;
+        if (back)
+            compute_add(t->compute, here, there, count);
+        else
+            memcpy(there, here, count * sizeof *there);
+    }
+}
+
+static struct attention_span path_span(
+    struct training *t, const struct layer_activations *a, size_t node) {
+    const struct training_sequence *sequence = &t->batch->sequences[node];
+    move_path(t, node, a->key, t->path_keys, false);
+    move_path(t, node, a->value, t->path_values, false);
+    return (struct attention_span){sequence->first_row, sequence->row_count,
+        (size_t)t->positions[sequence->first_row], t->path_keys, t->path_values,
+        kv_columns(t->config), t->path_dkeys, t->path_dvalues};
+}
+
+static void attention_forward(
+    struct training *t, struct layer_activations *a, const struct attention_shape *shape) {
+    set_spans(t, a);
+    if (!t->branches) {
+        compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, t->spans,
+            t->batch->sequence_count, shape);
+        return;
+    }
+    for (size_t i = 0; i < t->batch->sequence_count; i++) {
+        struct attention_span span = path_span(t, a, i);
+        compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, &span, 1, shape);
+    }
+}
+
+// Of dattention, dquery, dkey and dvalue, the last two added to.
+static void attention_gradients(
+    struct training *t, const struct layer_activations *a, const struct attention_shape *shape) {
+    set_spans(t, a);
+    if (!t->branches) {
+        compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
+            a->log_sum_exp, t->spans, t->batch->sequence_count, shape);
+        return;
+    }
+    for (size_t i = 0; i < t->batch->sequence_count; i++) {
+        struct attention_span span = path_span(t, a, i);
+        size_t keys = span.first_position + span.query_count;
+        memset(t->path_dkeys, 0, keys * span.key_stride * sizeof(float));
+        memset(t->path_dvalues, 0, keys * span.key_stride * sizeof(float));
+        compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
+            a->log_sum_exp, &span, 1, shape);
+        move_path(t, i, t->dkey, t->path_dkeys, true);
+        move_path(t, i, t->dvalue, t->path_dvalues, true);
+    }
+}
+
 static void rotate(struct training *t, float *query, float *key, int direction) {
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows;
@@ -360,9 +423,7 @@ static void layer_forward(struct training *t, size_t index, float *next) {
     linear_forward(t, index, LORA_V, t->norm, a->value, false);
     if (c->query_key_norm) normalise_heads(t, layer, a);
     rotate(t, a->query, a->key, 1);
-    set_spans(t, a);
-    compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, t->spans,
-        t->batch->sequence_count, &shape);
+    attention_forward(t, a, &shape);
     memcpy(a->middle, a->x, hidden_bytes);
     linear_forward(t, index, LORA_O, a->attention, a->middle, true);
 
@@ -374,22 +435,20 @@ static void layer_forward(struct training *t, size_t index, float *next) {
     linear_forward(t, index, LORA_DOWN, t->activation, next, true);
 }
 
-static void find_supervised(struct training *t) {
-    t->supervised_count = 0;
-    for (size_t row = 0; row < t->batch->rows; row++)
-        if (t->batch->weights[row] > 0) {
-            t->supervised[t->supervised_count] = (int32_t)row;
-            t->supervised_targets[t->supervised_count] = t->batch->targets[row];
-            t->supervised_weights[t->supervised_count++] = t->batch->weights[row];
-        }
-}
-
 static void start_batch(struct training *t, const struct training_batch *batch) {
     t->batch = batch;
-    for (size_t i = 0; i < batch->sequence_count; i++)
-        for (size_t j = 0; j < batch->sequences[i].row_count; j++)
-            t->positions[batch->sequences[i].first_row + j] = (int32_t)j;
-    find_supervised(t);
+    t->branches = false;
+    for (size_t i = 0; i < batch->sequence_count; i++) {
+        const struct training_sequence *sequence = &batch->sequences[i];
+        int32_t depth = 0;
+        if (sequence->parent != TRAINING_NO_PARENT) {
+            const struct training_sequence *parent = &batch->sequences[sequence->parent];
+            depth = t->positions[parent->first_row + parent->row_count - 1] + 1;
+            t->branches = true;
+        }
+        for (size_t j = 0; j < sequence->row_count; j++)
+            t->positions[sequence->first_row + j] = depth + (int32_t)j;
+    }
 }
 
 static void forward(struct training *t) {
@@ -405,69 +464,72 @@ static void forward(struct training *t) {
 
 // ---- loss ----
 
-static void gather_supervised(struct training *t) {
+// What the output layer is given for a chunk of targets, and what cross-entropy needs to know.
+static void gather_targets(
+    struct training *t, const struct training_target *targets, size_t count) {
     size_t columns = t->config->hidden_size;
-    for (size_t i = 0; i < t->supervised_count; i++)
-        memcpy(t->gathered + i * columns, t->last + (size_t)t->supervised[i] * columns,
-            columns * sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        memcpy(
+            t->gathered + i * columns, t->last + targets[i].row * columns, columns * sizeof(float));
+        t->target_tokens[i] = targets[i].token;
+        t->weights[i] = targets[i].weight;
+    }
     compute_rmsnorm(t->compute, t->norm, t->final_inverse_rms, t->gathered,
-        t->transformer->final_norm, t->supervised_count, columns, t->config->rms_norm_epsilon);
+        t->transformer->final_norm, count, columns, t->config->rms_norm_epsilon);
 }
 
-static void add_result(struct training *t, size_t first, size_t rows,
-    struct training_result *result, float *row_losses) {
-    for (size_t i = first; i < first + rows; i++) {
-        result->loss += (double)t->supervised_weights[i] * t->losses[i];
-        result->hits += t->hits[i];
-        result->supervised += 1;
-        if (row_losses) row_losses[t->supervised[i]] = t->losses[i];
+static void add_result(const struct training *t, const struct training_target *targets,
+    size_t count, struct training_result *result) {
+    for (size_t i = 0; i < count; i++) {
+        result->loss += (double)targets[i].weight * t->losses[i];
+        result->hits += (double)targets[i].examples * t->hits[i];
+        result->supervised += targets[i].examples;
     }
 }
 
-static void output_backward(struct training *t, size_t first, size_t rows) {
+// From the gradient of a chunk's logits to that of what the last layer gives, which is added to.
+static void output_backward(
+    struct training *t, const struct training_target *targets, size_t count) {
     size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
     const struct parameters *parameters = t->transformer->parameters;
-    struct matrix dlogits = matrix_f32(t->logits, rows, vocabulary);
-    compute_gemm(t->compute, GEMM_NN, dlogits, t->transformer->output, t->dnorm + first * columns,
-        columns, 1.0f, false);
-    if (t->lora) return;
-    enum parameter_kind kind = t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT;
-    compute_gemm(t->compute, GEMM_TN, dlogits, matrix_f32(t->norm + first * columns, rows, columns),
-        t->gradients + parameters_offset(parameters, kind, 0, 0), columns, 1.0f, true);
-}
-
-static void loss_chunk(struct training *t, size_t first, size_t rows, bool gradient,
-    struct training_result *result, float *row_losses) {
-    size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
-    compute_gemm(t->compute, GEMM_NT, matrix_f32(t->norm + first * columns, rows, columns),
-        t->transformer->output, t->logits, vocabulary, 1.0f, false);
-    compute_cross_entropy(t->compute, t->logits, t->losses + first, t->hits + first,
-        t->supervised_targets + first, t->supervised_weights + first, rows, vocabulary, gradient);
-    add_result(t, first, rows, result, row_losses);
-    if (gradient) output_backward(t, first, rows);
-}
-
-static void loss_pass(
-    struct training *t, bool gradient, struct training_result *result, float *row_losses) {
-    if (row_losses) memset(row_losses, 0, t->batch->rows * sizeof *row_losses);
-    gather_supervised(t);
-    for (size_t first = 0; first < t->supervised_count; first += t->logit_rows) {
-        size_t left = t->supervised_count - first;
-        loss_chunk(
-            t, first, left < t->logit_rows ? left : t->logit_rows, gradient, result, row_losses);
+    struct matrix dlogits = matrix_f32(t->logits, count, vocabulary);
+    compute_gemm(
+        t->compute, GEMM_NN, dlogits, t->transformer->output, t->dnorm, columns, 1.0f, false);
+    if (!t->lora) {
+        enum parameter_kind kind =
+            t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT;
+        compute_gemm(t->compute, GEMM_TN, dlogits, matrix_f32(t->norm, count, columns),
+            t->gradients + parameters_offset(parameters, kind, 0, 0), columns, 1.0f, true);
     }
-}
-
-// From the gradient of the final norm's output to that of the last layer's.
-static void final_norm_backward(struct training *t) {
-    size_t columns = t->config->hidden_size, count = t->supervised_count;
     memset(t->dgathered, 0, count * columns * sizeof(float));
     compute_rmsnorm_backward(t->compute, t->dgathered, norm_gradient(t, PARAMETER_FINAL_NORM, 0),
         t->dnorm, t->gathered, t->transformer->final_norm, t->final_inverse_rms, count, columns);
-    memset(t->dx, 0, t->batch->rows * columns * sizeof(float));
     for (size_t i = 0; i < count; i++)
-        memcpy(t->dx + (size_t)t->supervised[i] * columns, t->dgathered + i * columns,
-            columns * sizeof(float));
+        for (size_t j = 0; j < columns; j++)
+            t->dx[targets[i].row * columns + j] += t->dgathered[i * columns + j];
+}
+
+static void loss_chunk(struct training *t, const struct training_target *targets, size_t count,
+    bool gradient, struct training_result *result) {
+    size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
+    gather_targets(t, targets, count);
+    compute_gemm(t->compute, GEMM_NT, matrix_f32(t->norm, count, columns), t->transformer->output,
+        t->logits, vocabulary, 1.0f, false);
+    compute_cross_entropy(t->compute, t->logits, t->losses, t->hits, t->target_tokens, t->weights,
+        count, vocabulary, gradient);
+    add_result(t, targets, count, result);
+    if (gradient) output_backward(t, targets, count);
+}
+
+static void loss_pass(
+    struct training *t, bool gradient, struct training_result *result, float *target_losses) {
+    size_t count = t->batch->target_count;
+    if (gradient) memset(t->dx, 0, t->batch->rows * t->config->hidden_size * sizeof(float));
+    for (size_t first = 0; first < count; first += t->logit_rows) {
+        size_t left = count - first, take = left < t->logit_rows ? left : t->logit_rows;
+        loss_chunk(t, t->batch->targets + first, take, gradient, result);
+        if (target_losses) memcpy(target_losses + first, t->losses, take * sizeof *target_losses);
+    }
 }
 
 // ---- backward ----
@@ -518,9 +580,7 @@ static void attention_backward(struct training *t, size_t index, bool below) {
     linear_backward(t, index, LORA_O, a->attention, t->dx, t->dattention, false);
     memset(t->dkey, 0, kv_bytes);
     memset(t->dvalue, 0, kv_bytes);
-    set_spans(t, a);
-    compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
-        a->log_sum_exp, t->spans, t->batch->sequence_count, &shape);
+    attention_gradients(t, a, &shape);
     rotate(t, t->dquery, t->dkey, -1);
     if (c->query_key_norm) normalise_heads_backward(t, index);
     normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
@@ -552,21 +612,19 @@ static void backward(struct training *t) {
 }
 
 void training_step(struct training *training, const struct training_batch *batch, float *gradients,
-    struct training_result *result, float *row_losses) {
+    struct training_result *result, float *target_losses) {
     training->gradients = gradients;
     training->evaluating = false;
     start_batch(training, batch);
     forward(training);
-    loss_pass(training, true, result, row_losses);
-    if (!training->supervised_count) return;
-    final_norm_backward(training);
-    backward(training);
+    loss_pass(training, true, result, target_losses);
+    if (batch->target_count) backward(training);
 }
 
 void training_evaluate(struct training *training, const struct training_batch *batch,
-    struct training_result *result, float *row_losses) {
+    struct training_result *result, float *target_losses) {
     training->evaluating = true;
     start_batch(training, batch);
     forward(training);
-    loss_pass(training, false, result, row_losses);
+    loss_pass(training, false, result, target_losses);
 }

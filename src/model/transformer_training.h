@@ -20,27 +20,41 @@ void transformer_copy_parameters(
 bool transformer_random(struct transformer **transformer, const struct model_config *config,
     enum data_type type, struct error *error) WARN_UNUSED;
 
+#define TRAINING_NO_PARENT SIZE_MAX
+
+// A node of a tree of tokens: a run of rows that follows the rows of its parent. The positions of
+// its rows go on where the parent's end, and its queries see all rows of its ancestors and,
+// causally, their own.
 struct training_sequence {
-    size_t first_row;
-    size_t row_count; // positions 0 … row_count - 1
+    size_t first_row, row_count;
+    size_t parent; // index of an earlier sequence of the batch, or TRAINING_NO_PARENT
 };
 
-// Row i predicts targets[i] with weight weights[i]; rows of weight 0 have no loss. Whoever wants
-// the mean over an optimizer batch divides the weights by their sum over all of its micro-batches.
+// One supervised prediction: row `row` predicts `token`. Whoever wants the mean over an optimizer
+// batch divides the weights by their sum over all of its micro-batches.
+struct training_target {
+    uint32_t row;
+    int32_t token;
+    float weight;   // of its loss, above 0: the sum over the examples that share it
+    float examples; // how many they are
+};
+
+// Sequences are in depth-first order and lie one behind another. Targets are sorted by row; a row
+// may have several, or none; they are at most twice as many as the max_rows of training_create().
 struct training_batch {
-    const int32_t *tokens;
-    const int32_t *targets;
-    const float *weights;
+    const int32_t *tokens; // [rows]
     size_t rows;
     const struct training_sequence *sequences;
     size_t sequence_count;
+    const struct training_target *targets;
+    size_t target_count;
     uint64_t dropout_key; // what is dropped is a function of it; where lora->dropout is above 0
 };
 
 struct training_result {
     double loss;       // Σ weight · loss
-    double supervised; // rows with a weight above 0
-    double hits;       // of them, those whose target had the largest logit
+    double supervised; // Σ examples
+    double hits;       // Σ examples, of the targets that had the largest logit
 };
 
 struct training;
@@ -62,13 +76,13 @@ uint64_t training_bytes(
     const struct model_config *config, const struct lora *lora, size_t max_rows, uint64_t budget);
 
 // Adds the gradient of Σ weight · loss to `gradients`, a block in the form of lora->parameters or
-// parameters->values. Adds to *result. row_losses [rows] (may be NULL) get each row's loss, 0 where
-// there is none.
+// parameters->values. Adds to *result. target_losses [target_count] (may be NULL) get each target's
+// loss, unweighted.
 void training_step(struct training *training, const struct training_batch *batch, float *gradients,
-    struct training_result *result, float *row_losses);
+    struct training_result *result, float *target_losses);
 
 // The same without gradients, for validation.
 void training_evaluate(struct training *training, const struct training_batch *batch,
-    struct training_result *result, float *row_losses);
+    struct training_result *result, float *target_losses);
 
 #endif

@@ -50,9 +50,8 @@ bool packer_create(struct packer *packer, size_t max_rows, struct error *error) 
     packer->max_rows = max_rows;
     packer->tokens = memory_alloc_array(max_rows, sizeof *packer->tokens);
     packer->targets = memory_alloc_array(max_rows, sizeof *packer->targets);
-    packer->weights = memory_alloc_array(max_rows, sizeof *packer->weights);
     packer->sequences = memory_alloc_array(max_rows, sizeof *packer->sequences);
-    if (packer->tokens && packer->targets && packer->weights && packer->sequences) return true;
+    if (packer->tokens && packer->targets && packer->sequences) return true;
     packer_free(packer);
     return memory_error(error, "a micro-batch");
 }
@@ -60,7 +59,6 @@ bool packer_create(struct packer *packer, size_t max_rows, struct error *error) 
 void packer_free(struct packer *packer) {
     memory_free(packer->tokens);
     memory_free(packer->targets);
-    memory_free(packer->weights);
     memory_free(packer->sequences);
     memset(packer, 0, sizeof *packer);
 }
@@ -75,29 +73,34 @@ double packing_weight(const struct dataset *dataset, const uint32_t *order, size
     return sum;
 }
 
-static void place(struct packer *packer, const struct dataset *dataset,
-    const struct dataset_example *example, size_t row, double total_weight) {
+// Returns how many targets there are, now.
+static size_t place(struct packer *packer, const struct dataset *dataset,
+    const struct dataset_example *example, size_t row, size_t targets, double total_weight) {
     const int32_t *tokens = dataset->tokens + example->offset;
     const float *weights = dataset->weights + example->offset;
     for (uint32_t i = 0; i + 1 < example->length; i++) {
         packer->tokens[row + i] = tokens[i];
-        packer->targets[row + i] = tokens[i + 1];
-        packer->weights[row + i] = (float)(weights[i + 1] / total_weight);
+        float weight = (float)(weights[i + 1] / total_weight);
+        if (weight > 0)
+            packer->targets[targets++] =
+                (struct training_target){(uint32_t)(row + i), tokens[i + 1], weight, 1};
     }
+    return targets;
 }
 
 size_t packer_fill(struct packer *packer, const struct dataset *dataset, const uint32_t *order,
     size_t count, double total_weight, struct training_batch *batch) {
-    size_t rows = 0, taken = 0, sequences = 0;
+    size_t rows = 0, taken = 0, sequences = 0, targets = 0;
     for (; taken < count; taken++) {
         const struct dataset_example *example = &dataset->examples[order[taken]];
         if (example->length < 2) continue;
         if (rows + example->length - 1 > packer->max_rows) break;
-        place(packer, dataset, example, rows, total_weight);
-        packer->sequences[sequences++] = (struct training_sequence){rows, example->length - 1};
+        targets = place(packer, dataset, example, rows, targets, total_weight);
+        packer->sequences[sequences++] =
+            (struct training_sequence){rows, example->length - 1, TRAINING_NO_PARENT};
         rows += example->length - 1;
     }
     *batch = (struct training_batch){
-        packer->tokens, packer->targets, packer->weights, rows, packer->sequences, sequences};
+        packer->tokens, rows, packer->sequences, sequences, packer->targets, targets, 0};
     return taken;
 }

@@ -29,8 +29,7 @@ void epoch_plan_free(struct epoch_plan *plan);
 struct packer {
     size_t max_rows;
     int32_t *tokens;
-    int32_t *targets;
-    float *weights;
+    struct training_target *targets;
     struct training_sequence *sequences;
 };
 

@@ -19,8 +19,8 @@ struct bench {
     struct lora *lora;
     struct training *training;
     float *gradients, *first_moment, *second_moment;
-    int32_t *tokens, *targets;
-    float *weights;
+    int32_t *tokens;
+    struct training_target *targets;
     struct training_sequence *sequences;
     double *seconds;
     size_t rows;
@@ -65,22 +65,22 @@ static bool take_memory(
     b->second_moment = memory_alloc_aligned(b->lora->count, sizeof(float));
     b->tokens = memory_alloc_array(b->rows, sizeof *b->tokens);
     b->targets = memory_alloc_array(b->rows, sizeof *b->targets);
-    b->weights = memory_alloc_array(b->rows, sizeof *b->weights);
     b->sequences = memory_alloc_array(shape->sequences, sizeof *b->sequences);
     b->seconds = memory_alloc_array(steps, sizeof *b->seconds);
     return (b->gradients && b->first_moment && b->second_moment && b->tokens && b->targets &&
-               b->weights && b->sequences && b->seconds) ||
+               b->sequences && b->seconds) ||
            memory_error(error, "the bench");
 }
 
 static void make_batch(struct bench *b, const struct train_bench_shape *shape) {
     for (size_t i = 0; i < b->rows; i++) {
         b->tokens[i] = (int32_t)(i * 7919 % shape->vocabulary);
-        b->targets[i] = (int32_t)((i + 1) * 7919 % shape->vocabulary);
-        b->weights[i] = 1.0f / (float)b->rows;
+        b->targets[i] = (struct training_target){
+            (uint32_t)i, (int32_t)((i + 1) * 7919 % shape->vocabulary), 1.0f / (float)b->rows, 1};
     }
     for (size_t i = 0; i < shape->sequences; i++)
-        b->sequences[i] = (struct training_sequence){i * shape->length, shape->length};
+        b->sequences[i] =
+            (struct training_sequence){i * shape->length, shape->length, TRAINING_NO_PARENT};
 }
 
 static bool open_bench(struct bench *b, const struct train_bench_shape *shape, size_t steps,
@@ -104,14 +104,13 @@ static void close_bench(struct bench *b) {
     memory_free(b->second_moment);
     memory_free(b->tokens);
     memory_free(b->targets);
-    memory_free(b->weights);
     memory_free(b->sequences);
     memory_free(b->seconds);
 }
 
 static void one_step(struct bench *b, const struct train_bench_shape *shape, uint64_t step) {
     struct training_batch batch = {
-        b->tokens, b->targets, b->weights, b->rows, b->sequences, shape->sequences};
+        b->tokens, b->rows, b->sequences, shape->sequences, b->targets, b->rows, 0};
     struct training_result result = {0};
     memset(b->gradients, 0, b->lora->count * sizeof *b->gradients);
     training_step(b->training, &batch, b->gradients, &result, NULL);

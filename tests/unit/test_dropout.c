@@ -95,9 +95,9 @@ static void test_dropout_has_the_gradient_of_its_loss(void **state) {
     char *model = test_model_directory();
     struct fixture f = {.compute = open_compute(2, COMPUTE_REFERENCE)};
     struct error error;
-    int32_t tokens[TOKENS], targets[TOKENS];
-    float weights[TOKENS];
-    struct training_sequence sequence = {.row_count = TOKENS};
+    int32_t tokens[TOKENS];
+    struct training_target targets[TOKENS];
+    struct training_sequence sequence = {0, TOKENS, TRAINING_NO_PARENT};
     assert_true(transformer_open(&f.transformer, model, &error));
     assert_true(lora_create(&f.lora, &test_model_config, 4, 8, LORA_ALL_MODULES, 1, &error));
     f.lora->dropout = 0.4f;
@@ -105,10 +105,9 @@ static void test_dropout_has_the_gradient_of_its_loss(void **state) {
         f.lora->parameters[i] += 0.05f * (float)random_normal(2, 2, i);
     for (int i = 0; i < TOKENS; i++) {
         tokens[i] = i * 5 % 40;
-        targets[i] = (i * 5 + 7) % 40;
-        weights[i] = 1.0f / TOKENS;
+        targets[i] = (struct training_target){(uint32_t)i, (i * 5 + 7) % 40, 1.0f / TOKENS, 1};
     }
-    f.batch = (struct training_batch){tokens, targets, weights, TOKENS, &sequence, 1, 0};
+    f.batch = (struct training_batch){tokens, TOKENS, &sequence, 1, targets, TOKENS, 0};
     assert_true(
         training_create(&f.training, f.transformer, f.compute, TOKENS, f.lora, UINT64_MAX, &error));
     double losses[2];

@@ -17,8 +17,9 @@ struct golden {
     struct transformer *transformer;
     struct lora *lora;
     size_t rows, lengths[2];
-    int32_t tokens[MAX_ROWS], targets[MAX_ROWS];
-    float weights[MAX_ROWS];
+    int32_t tokens[MAX_ROWS];
+    struct training_target targets[MAX_ROWS];
+    size_t target_count;
     struct training_sequence sequences[2];
     struct training_batch batch;
 };
@@ -43,19 +44,21 @@ static void fill_batch(struct golden *g) {
     for (size_t s = 0; s < 2; s++) {
         size_t first = g->rows;
         g->lengths[s] = (size_t)lengths[s];
-        g->sequences[s] = (struct training_sequence){first, g->lengths[s]};
+        g->sequences[s] = (struct training_sequence){first, g->lengths[s], TRAINING_NO_PARENT};
         for (size_t i = first; i < first + g->lengths[s]; i++) {
             bool last = i + 1 == first + g->lengths[s];
             g->tokens[i] = tokens[i];
-            g->targets[i] = last ? 0 : tokens[i + 1];
-            g->weights[i] = last ? 0 : weights[i + 1];
-            total += g->weights[i];
+            if (last || !(weights[i + 1] > 0)) continue;
+            g->targets[g->target_count++] =
+                (struct training_target){(uint32_t)i, tokens[i + 1], weights[i + 1], 1};
+            total += weights[i + 1];
         }
         g->rows += g->lengths[s];
     }
-    for (size_t i = 0; i < g->rows; i++)
-        g->weights[i] = (float)(g->weights[i] / total);
-    g->batch = (struct training_batch){g->tokens, g->targets, g->weights, g->rows, g->sequences, 2};
+    for (size_t i = 0; i < g->target_count; i++)
+        g->targets[i].weight = (float)(g->targets[i].weight / total);
+    g->batch = (struct training_batch){
+        g->tokens, g->rows, g->sequences, 2, g->targets, g->target_count, 0};
 }
 
 static void open_golden(struct golden *g, const char *name) {

@@ -109,7 +109,7 @@ static void run_curve(struct stories *s, const json_t *golden) {
     const json_t *losses = json_object_get(golden, "loss_per_step");
     size_t count = json_array_size(ids), rows = count - 1;
     static int32_t tokens[MAX_TOKENS];
-    static float weights[MAX_TOKENS];
+    static struct training_target targets[MAX_TOKENS];
     struct transformer *transformer;
     struct compute *compute;
     struct training *training;
@@ -118,7 +118,9 @@ static void run_curve(struct stories *s, const json_t *golden) {
     assert_true(count > 2 && count <= MAX_TOKENS);
     for (size_t i = 0; i < count; i++) {
         tokens[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-        weights[i] = (float)(1.0 / (double)rows);
+        if (i)
+            targets[i - 1] = (struct training_target){
+                (uint32_t)(i - 1), tokens[i], (float)(1.0 / (double)rows), 1};
     }
     assert_true(compute_create(&compute, 1, COMPUTE_REFERENCE, &error));
     assert_true(transformer_over(&transformer, &s->config, s->parameters, &error));
@@ -126,8 +128,8 @@ static void run_curve(struct stories *s, const json_t *golden) {
     set_first_a(lora);
     assert_true(training_create(&training, transformer, compute, rows, lora, UINT64_MAX, &error));
     float *memory = memory_alloc_zeroed(3 * lora->count, sizeof *memory);
-    struct training_sequence sequence = {0, rows};
-    struct training_batch batch = {tokens, tokens + 1, weights, rows, &sequence, 1};
+    struct training_sequence sequence = {0, rows, TRAINING_NO_PARENT};
+    struct training_batch batch = {tokens, rows, &sequence, 1, targets, rows, 0};
     assert_true(json_array_size(losses) >= 20);
     for (size_t step = 0; step < json_array_size(losses); step++) {
         struct training_result result = {0};
