@@ -39,7 +39,7 @@ struct training {
     float *logits, *losses, *hits, *weights; // of a chunk of targets
     size_t logit_rows;
     int32_t *target_tokens, *positions;
-    float *path_keys, *path_values, *path_dkeys, *path_dvalues; // of a node and its ancestors
+    float *path[4]; // keys, values and their gradients, of a node and its ancestors
     struct attention_span *spans;
     struct rope_table rope;
     // of the present batch
@@ -120,10 +120,8 @@ static void deal_shared(struct training *t, const struct model_config *c, const 
     t->losses = deal(dealer, t->logit_rows);
     t->hits = deal(dealer, t->logit_rows);
     t->weights = deal(dealer, t->logit_rows);
-    t->path_keys = deal(dealer, rows * kv_columns(c));
-    t->path_values = deal(dealer, rows * kv_columns(c));
-    t->path_dkeys = deal(dealer, rows * kv_columns(c));
-    t->path_dvalues = deal(dealer, rows * kv_columns(c));
+    for (int i = 0; i < 4; i++)
+        t->path[i] = deal(dealer, rows * kv_columns(c));
 }
 
 static void deal_layers(struct training *t, const struct model_config *c, const struct lora *lora,
@@ -150,7 +148,7 @@ static uint64_t bytes_for(
 // How many layers are to be recomputed so that the rest fits.
 static size_t recomputed_layers(
     const struct model_config *config, const struct lora *lora, size_t rows, uint64_t budget) {
-    size_t recomputed = 0;
+    size_t recomputed;
     if (bytes_for(config, lora, rows, 0) <= budget) return 0;
     // One layer's share is the same for all; a single recomputed layer would save nothing.
     for (recomputed = 2; recomputed < config->layers; recomputed++)
@@ -176,8 +174,7 @@ static bool allocate(struct training *t, uint64_t budget, struct error *error) {
     if (!t->block || !t->layers || !t->target_tokens || !t->positions || !t->spans)
         return error_set(error, ERROR_MEMORY,
             "training %zu tokens at a time needs %llu MB for activations, which this machine "
-            "cannot "
-            "give; train fewer at a time",
+            "cannot give; train fewer at a time",
             rows, (unsigned long long)(bytes >> 20));
     deal_shared(t, t->config, t->lora, rows, &dealer);
     deal_layers(t, t->config, t->lora, rows, t->recomputed, &dealer);
@@ -189,11 +186,11 @@ bool training_create(struct training **training, const struct transformer *trans
     struct error *error) {
     struct training *new = memory_alloc_zeroed(1, sizeof *new);
     if (!new) return memory_error(error, "training");
-    new->transformer = transformer;
-    new->config = &transformer->config;
-    new->compute = compute;
-    new->lora = lora;
-    new->max_rows = max_rows;
+    *new = (struct training){.transformer = transformer,
+        .config = &transformer->config,
+        .compute = compute,
+        .lora = lora,
+        .max_rows = max_rows};
     if (!allocate(new, budget, error)) {
         training_free(new);
         return false;
@@ -313,15 +310,6 @@ static float *norm_gradient(const struct training *t, enum parameter_kind kind, 
 
 // ---- forward ----
 
-static void set_spans(struct training *t, const struct layer_activations *a) {
-    size_t columns = kv_columns(t->config);
-    for (size_t i = 0; i < t->batch->sequence_count; i++) {
-        size_t first = t->batch->sequences[i].first_row, at = first * columns;
-        t->spans[i] = (struct attention_span){first, t->batch->sequences[i].row_count, 0,
-            a->key + at, a->value + at, columns, t->dkey + at, t->dvalue + at};
-    }
-}
-
 // Copies the rows of a node and of its ancestors to where they lie in one piece, or adds them back
 // (`back`) to where they came from.
 static void move_path(const struct training *t, size_t node, float *rows, float *path, bool back) {
@@ -338,48 +326,39 @@ static void move_path(const struct training *t, size_t node, float *rows, float 
     }
 }
 
-static struct attention_span path_span(
+static struct attention_span span_of(
     struct training *t, const struct layer_activations *a, size_t node) {
     const struct training_sequence *sequence = &t->batch->sequences[node];
-    move_path(t, node, a->key, t->path_keys, false);
-    move_path(t, node, a->value, t->path_values, false);
-    return (struct attention_span){sequence->first_row, sequence->row_count,
-        (size_t)t->positions[sequence->first_row], t->path_keys, t->path_values,
-        kv_columns(t->config), t->path_dkeys, t->path_dvalues};
+    size_t first = sequence->first_row, rows = sequence->row_count, columns = kv_columns(t->config);
+    size_t at = first * columns, depth = (size_t)t->positions[first];
+    if (!depth)
+        return (struct attention_span){
+            first, rows, 0, a->key + at, a->value + at, columns, t->dkey + at, t->dvalue + at};
+    move_path(t, node, a->key, t->path[0], false);
+    move_path(t, node, a->value, t->path[1], false);
+    for (int i = 2; i < 4; i++)
+        memset(t->path[i], 0, (depth + rows) * columns * sizeof(float));
+    return (struct attention_span){
+        first, rows, depth, t->path[0], t->path[1], columns, t->path[2], t->path[3]};
 }
 
-static void attention_forward(
-    struct training *t, struct layer_activations *a, const struct attention_shape *shape) {
-    set_spans(t, a);
-    if (!t->branches) {
-        compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, t->spans,
-            t->batch->sequence_count, shape);
-        return;
-    }
-    for (size_t i = 0; i < t->batch->sequence_count; i++) {
-        struct attention_span span = path_span(t, a, i);
-        compute_attention(t->compute, a->attention, a->log_sum_exp, a->query, &span, 1, shape);
-    }
-}
-
-// Of dattention, dquery, dkey and dvalue, the last two added to.
-static void attention_gradients(
-    struct training *t, const struct layer_activations *a, const struct attention_shape *shape) {
-    set_spans(t, a);
-    if (!t->branches) {
+// All sequences at once, or, where there is but one place for a path, node by node.
+static void attention(struct training *t, struct layer_activations *a,
+    const struct attention_shape *shape, bool backward) {
+    size_t count = t->batch->sequence_count, together = t->branches ? 1 : count;
+    for (size_t first = 0; first < count; first += together) {
+        for (size_t i = 0; i < together; i++)
+            t->spans[i] = span_of(t, a, first + i);
+        if (!backward) {
+            compute_attention(
+                t->compute, a->attention, a->log_sum_exp, a->query, t->spans, together, shape);
+            continue;
+        }
         compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
-            a->log_sum_exp, t->spans, t->batch->sequence_count, shape);
-        return;
-    }
-    for (size_t i = 0; i < t->batch->sequence_count; i++) {
-        struct attention_span span = path_span(t, a, i);
-        size_t keys = span.first_position + span.query_count;
-        memset(t->path_dkeys, 0, keys * span.key_stride * sizeof(float));
-        memset(t->path_dvalues, 0, keys * span.key_stride * sizeof(float));
-        compute_attention_backward(t->compute, t->dquery, t->dattention, a->query, a->attention,
-            a->log_sum_exp, &span, 1, shape);
-        move_path(t, i, t->dkey, t->path_dkeys, true);
-        move_path(t, i, t->dvalue, t->path_dvalues, true);
+            a->log_sum_exp, t->spans, together, shape);
+        if (!t->spans[0].first_position) continue;
+        move_path(t, first, t->dkey, t->path[2], true);
+        move_path(t, first, t->dvalue, t->path[3], true);
     }
 }
 
@@ -423,7 +402,7 @@ static void layer_forward(struct training *t, size_t index, float *next) {
     linear_forward(t, index, LORA_V, t->norm, a->value, false);
     if (c->query_key_norm) normalise_heads(t, layer, a);
     rotate(t, a->query, a->key, 1);
-    attention_forward(t, a, &shape);
+    attention(t, a, &shape, false);
     memcpy(a->middle, a->x, hidden_bytes);
     linear_forward(t, index, LORA_O, a->attention, a->middle, true);
 
@@ -439,15 +418,12 @@ static void start_batch(struct training *t, const struct training_batch *batch) 
     t->batch = batch;
     t->branches = false;
     for (size_t i = 0; i < batch->sequence_count; i++) {
-        const struct training_sequence *sequence = &batch->sequences[i];
-        int32_t depth = 0;
-        if (sequence->parent != TRAINING_NO_PARENT) {
-            const struct training_sequence *parent = &batch->sequences[sequence->parent];
-            depth = t->positions[parent->first_row + parent->row_count - 1] + 1;
-            t->branches = true;
-        }
-        for (size_t j = 0; j < sequence->row_count; j++)
-            t->positions[sequence->first_row + j] = depth + (int32_t)j;
+        const struct training_sequence *node = &batch->sequences[i], *up = node;
+        if (node->parent != TRAINING_NO_PARENT) up = &batch->sequences[node->parent];
+        int32_t depth = up == node ? 0 : t->positions[up->first_row + up->row_count - 1] + 1;
+        for (size_t j = 0; j < node->row_count; j++)
+            t->positions[node->first_row + j] = depth + (int32_t)j;
+        t->branches |= up != node;
     }
 }
 
@@ -478,29 +454,18 @@ static void gather_targets(
         t->transformer->final_norm, count, columns, t->config->rms_norm_epsilon);
 }
 
-static void add_result(const struct training *t, const struct training_target *targets,
-    size_t count, struct training_result *result) {
-    for (size_t i = 0; i < count; i++) {
-        result->loss += (double)targets[i].weight * t->losses[i];
-        result->hits += (double)targets[i].examples * t->hits[i];
-        result->supervised += targets[i].examples;
-    }
-}
-
 // From the gradient of a chunk's logits to that of what the last layer gives, which is added to.
 static void output_backward(
     struct training *t, const struct training_target *targets, size_t count) {
     size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
-    const struct parameters *parameters = t->transformer->parameters;
     struct matrix dlogits = matrix_f32(t->logits, count, vocabulary);
     compute_gemm(
         t->compute, GEMM_NN, dlogits, t->transformer->output, t->dnorm, columns, 1.0f, false);
-    if (!t->lora) {
-        enum parameter_kind kind =
-            t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT;
+    if (!t->lora)
         compute_gemm(t->compute, GEMM_TN, dlogits, matrix_f32(t->norm, count, columns),
-            t->gradients + parameters_offset(parameters, kind, 0, 0), columns, 1.0f, true);
-    }
+            gradient_of(
+                t, t->config->tied_embeddings ? PARAMETER_EMBEDDING : PARAMETER_OUTPUT, 0, 0),
+            columns, 1.0f, true);
     memset(t->dgathered, 0, count * columns * sizeof(float));
     compute_rmsnorm_backward(t->compute, t->dgathered, norm_gradient(t, PARAMETER_FINAL_NORM, 0),
         t->dnorm, t->gathered, t->transformer->final_norm, t->final_inverse_rms, count, columns);
@@ -510,24 +475,27 @@ static void output_backward(
 }
 
 static void loss_chunk(struct training *t, const struct training_target *targets, size_t count,
-    bool gradient, struct training_result *result) {
+    struct training_result *result) {
     size_t columns = t->config->hidden_size, vocabulary = t->config->vocabulary_size;
     gather_targets(t, targets, count);
     compute_gemm(t->compute, GEMM_NT, matrix_f32(t->norm, count, columns), t->transformer->output,
         t->logits, vocabulary, 1.0f, false);
     compute_cross_entropy(t->compute, t->logits, t->losses, t->hits, t->target_tokens, t->weights,
-        count, vocabulary, gradient);
-    add_result(t, targets, count, result);
-    if (gradient) output_backward(t, targets, count);
+        count, vocabulary, !t->evaluating);
+    for (size_t i = 0; i < count; i++) {
+        result->loss += (double)targets[i].weight * t->losses[i];
+        result->hits += (double)targets[i].examples * t->hits[i];
+        result->supervised += targets[i].examples;
+    }
+    if (!t->evaluating) output_backward(t, targets, count);
 }
 
-static void loss_pass(
-    struct training *t, bool gradient, struct training_result *result, float *target_losses) {
+static void loss_pass(struct training *t, struct training_result *result, float *target_losses) {
     size_t count = t->batch->target_count;
-    if (gradient) memset(t->dx, 0, t->batch->rows * t->config->hidden_size * sizeof(float));
+    if (!t->evaluating) memset(t->dx, 0, t->batch->rows * t->config->hidden_size * sizeof(float));
     for (size_t first = 0; first < count; first += t->logit_rows) {
         size_t left = count - first, take = left < t->logit_rows ? left : t->logit_rows;
-        loss_chunk(t, t->batch->targets + first, take, gradient, result);
+        loss_chunk(t, t->batch->targets + first, take, result);
         if (target_losses) memcpy(target_losses + first, t->losses, take * sizeof *target_losses);
     }
 }
@@ -580,7 +548,7 @@ static void attention_backward(struct training *t, size_t index, bool below) {
     linear_backward(t, index, LORA_O, a->attention, t->dx, t->dattention, false);
     memset(t->dkey, 0, kv_bytes);
     memset(t->dvalue, 0, kv_bytes);
-    attention_gradients(t, a, &shape);
+    attention(t, a, &shape, true);
     rotate(t, t->dquery, t->dkey, -1);
     if (c->query_key_norm) normalise_heads_backward(t, index);
     normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
@@ -611,20 +579,22 @@ static void backward(struct training *t) {
             t->dx, t->batch->tokens, t->batch->rows, t->config->hidden_size);
 }
 
+static void pass(struct training *t, const struct training_batch *batch, float *gradients,
+    struct training_result *result, float *target_losses) {
+    t->gradients = gradients;
+    t->evaluating = !gradients;
+    start_batch(t, batch);
+    forward(t);
+    loss_pass(t, result, target_losses);
+    if (gradients && batch->target_count) backward(t);
+}
+
 void training_step(struct training *training, const struct training_batch *batch, float *gradients,
     struct training_result *result, float *target_losses) {
-    training->gradients = gradients;
-    training->evaluating = false;
-    start_batch(training, batch);
-    forward(training);
-    loss_pass(training, true, result, target_losses);
-    if (batch->target_count) backward(training);
+    pass(training, batch, gradients, result, target_losses);
 }
 
 void training_evaluate(struct training *training, const struct training_batch *batch,
     struct training_result *result, float *target_losses) {
-    training->evaluating = true;
-    start_batch(training, batch);
-    forward(training);
-    loss_pass(training, false, result, target_losses);
+    pass(training, batch, NULL, result, target_losses);
 }
