@@ -86,14 +86,14 @@ static bool measure_all(
     struct evaluation *e, struct training *training, size_t longest, struct error *error) {
     struct packer packer;
     struct progress progress;
-    if (!packer_create(&packer, longest, error)) return false;
+    if (!packer_create(&packer, longest, 1, false, error)) return false;
     progress_start(&progress, "loss", e->dataset->example_count, false);
     for (size_t i = 0; i < e->dataset->example_count; i++) {
         uint32_t order = (uint32_t)i;
         struct training_batch batch;
         struct training_result result = {0};
-        packer_fill(&packer, e->dataset, &order, 1, 1, &batch);
-        if (batch.rows) training_evaluate(training, &batch, &result, NULL);
+        packer_begin(&packer, e->dataset, &order, 1, 1);
+        if (packer_next(&packer, &batch)) training_evaluate(training, &batch, &result, NULL);
         e->rows[i].loss = result.loss;
         e->rows[i].tokens = result.supervised;
         progress_update(&progress, i + 1, NULL);

@@ -8,6 +8,8 @@
 #include "train/packing.h"
 #include "train/trainer.h"
 
+enum { TRAINER_VALIDATION_EXAMPLES = 64 }; // that are packed together
+
 struct trainer {
     const struct train_spec *spec;
     const struct trainer_data *data;

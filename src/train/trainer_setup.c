@@ -83,11 +83,17 @@ static size_t largest_muon_scratch(const struct trainer *t) {
     return largest;
 }
 
+static size_t most_examples(const struct trainer *t) {
+    struct epoch_rules rules = trainer_rules(t->spec);
+    size_t most = epoch_most_examples(&rules, t->data->training);
+    return most > TRAINER_VALIDATION_EXAMPLES ? most : TRAINER_VALIDATION_EXAMPLES;
+}
+
 static bool allocate(struct trainer *t, struct error *error) {
     const struct model_config *config = transformer_config(t->transformer);
     size_t rows = train_memory_rows(config, t->lora, t->data);
     if (!train_memory_check(config, t->lora, t->state.count, t->data, memory_available(), error) ||
-        !packer_create(&t->packer, rows, error) ||
+        !packer_create(&t->packer, rows, most_examples(t), true, error) ||
         !training_create(
             &t->training, t->transformer, t->compute, rows, t->lora, TRAINING_BUDGET, error))
         return false;

@@ -28,16 +28,14 @@ enum trainer_stop trainer_gradients(
     struct training_result result = {0};
     uint64_t piece = 0;
     memset(t->gradients, 0, t->state.count * sizeof *t->gradients);
-    for (size_t at = 0; at < count;) {
+    packer_begin(&t->packer, dataset, order, count, weight > 0 ? weight : 1);
+    for (struct training_batch batch; packer_next(&t->packer, &batch);) {
         enum trainer_stop stop = asked_to_stop(t);
         if (stop != TRAINER_GO_ON) return stop;
-        struct training_batch batch;
-        at += packer_fill(
-            &t->packer, dataset, order + at, count - at, weight > 0 ? weight : 1, &batch);
         // Steps and pieces of a batch are the same however often the run was broken off.
         batch.dropout_key =
             random_bits(t->spec->seed, DROPOUT_STREAM, t->state.step << 20 | piece++);
-        if (batch.rows) training_step(t->training, &batch, t->gradients, &result, NULL);
+        training_step(t->training, &batch, t->gradients, &result, NULL);
     }
     t->state.tokens += tokens_of(dataset, order, count);
     metrics->train_loss = result.loss;
@@ -98,16 +96,16 @@ void trainer_validate(
     struct training_result result = {0};
     double weight = 0;
     for (size_t done = 0; done < count;) {
-        uint32_t order[64];
-        size_t chunk = count - done < 64 ? count - done : 64;
+        uint32_t order[TRAINER_VALIDATION_EXAMPLES];
+        size_t left = count - done, most = TRAINER_VALIDATION_EXAMPLES;
+        size_t chunk = left < most ? left : most;
+        struct training_batch batch;
         for (size_t i = 0; i < chunk; i++)
             order[i] = (uint32_t)((first + done + i) % dataset->example_count);
         weight += packing_weight(dataset, order, chunk);
-        for (size_t at = 0; at < chunk;) {
-            struct training_batch batch;
-            at += packer_fill(&t->packer, dataset, order + at, chunk - at, 1, &batch);
-            if (batch.rows) training_evaluate(t->training, &batch, &result, NULL);
-        }
+        packer_begin(&t->packer, dataset, order, chunk, 1);
+        while (packer_next(&t->packer, &batch))
+            training_evaluate(t->training, &batch, &result, NULL);
         done += chunk;
     }
     *loss = weight > 0 ? result.loss / weight : NAN;

@@ -230,14 +230,13 @@ static void test_trainer_loss_does_not_depend_on_the_cut_into_micro_batches(void
         struct packer packer;
         struct training *training;
         struct training_result result = {0};
-        assert_true(packer_create(&packer, sizes[i], &error));
+        assert_true(packer_create(&packer, sizes[i], 8, i == 0, &error));
         assert_true(
             training_create(&training, transformer, compute, sizes[i], lora, UINT64_MAX, &error));
-        for (size_t at = 0; at < 8;) {
-            struct training_batch batch;
-            at += packer_fill(&packer, data, order + at, 8 - at, weight, &batch);
+        struct training_batch batch;
+        packer_begin(&packer, data, order, 8, weight);
+        while (packer_next(&packer, &batch))
             training_evaluate(training, &batch, &result, NULL);
-        }
         losses[i] = result.loss;
         training_free(training);
         packer_free(&packer);
@@ -271,9 +270,9 @@ static void test_trainer_gradients_are_the_same_bytes_under_any_memory_budget(vo
     assert_true(lora_create(&lora, &test_model_config, 4, 8, LORA_ALL_MODULES, 1, &error));
     for (size_t i = 0; i < lora->count; i++) // B is zero at first, and A's gradient with it
         lora->parameters[i] += 0.01f * (float)(i % 7);
-    assert_true(packer_create(&packer, ROWS, &error));
-    size_t taken = packer_fill(&packer, data, order, 4, packing_weight(data, order, 4), &batch);
-    assert_true(taken > 0);
+    assert_true(packer_create(&packer, ROWS, 4, true, &error));
+    packer_begin(&packer, data, order, 4, packing_weight(data, order, 4));
+    assert_true(packer_next(&packer, &batch));
     assert_true(training_bytes(&test_model_config, lora, ROWS, 0) <
                 training_bytes(&test_model_config, lora, ROWS, UINT64_MAX));
     for (int i = 0; i < 3; i++) {
