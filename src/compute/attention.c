@@ -1,305 +1,250 @@
-// Attention in blocks of queries and keys (Dao et al., "FlashAttention", 2022): scores of one block
-// at a time, a running maximum and sum for each row, and in the backward pass the same scores once
-// more.
+// Attention in blocks of queries and keys (Dao et al., "FlashAttention", 2022): the scores of a few
+// queries at a time, with a running maximum and sum where keys come in several chunks.
 //
-// A task of the forward pass is one block of queries with all the heads that share one key-value
-// head; one of the backward pass is a whole sequence with one key-value head, which so has its sums
-// to itself. A few queries with many keys (decoding) go row by row instead.
-#include "compute/compute_internal.h"
+// A task is a run of queries with all the heads that share one key-value head, whose keys and values
+// it packs once. A few queries with many keys (decoding) go row by row instead. The backward pass is
+// attention_backward.c.
+#include "compute/attention_internal.h"
 #include <math.h>
 
-enum { QUERY_BLOCK = 112, KEY_BLOCK = 256, FEW_QUERIES = 8 };
+enum { QUERY_PART = 512, FEW_QUERIES = 8, MOST_KEYS = 1024 };
 
-struct attention_work {
+struct forward_work {
     const struct compute *compute;
-    float *output, *log_sum_exp;
-    const float *query;
-    const struct attention_span *spans;
-    size_t span_count;
-    const struct attention_shape *shape;
-    float *dquery;
-    const float *doutput;
+    const struct attention *attention;
 };
 
-static size_t blocks_of(const struct attention_span *span) {
-    return (span->query_count + QUERY_BLOCK - 1) / QUERY_BLOCK;
+static size_t parts_of(const struct attention_span *span) {
+    return (span->query_count + QUERY_PART - 1) / QUERY_PART;
 }
 
-static size_t group_size(const struct attention_shape *shape) {
-    return shape->heads / shape->kv_heads;
+// ---- a few queries ----
+
+static bool goes_by_rows(const struct attention *a, const struct attention_span *span) {
+    return span->query_count < FEW_QUERIES && a->output_f32 && !span->parent &&
+           span->keys.type == DATA_F32 && span->values.type == DATA_F32;
 }
 
-// One head's rows of a sequence: where they are, and where its keys are.
-struct head {
-    size_t row;    // of the first query in the buffers
-    size_t offset; // of the head in a row
-    const float *keys, *values;
-    float *dkeys, *dvalues;
-};
-
-static struct head head_of(const struct attention_work *w, const struct attention_span *span,
-    size_t kv_head, size_t index) {
-    size_t dim = w->shape->head_dim, at = kv_head * dim;
-    return (struct head){
-        .row = span->first_row,
-        .offset = (kv_head * group_size(w->shape) + index) * dim,
-        .keys = span->keys + at,
-        .values = span->values + at,
-        .dkeys = span->dkeys ? span->dkeys + at : NULL,
-        .dvalues = span->dvalues ? span->dvalues + at : NULL,
-    };
-}
-
-// The first key that a query at this position sees.
-static size_t first_visible(const struct attention_shape *shape, size_t position) {
-    return shape->window && position >= shape->window ? position + 1 - shape->window : 0;
-}
-
-// The block of keys that the first key seen from this position on stands in.
-static size_t first_key_block(const struct attention_shape *shape, size_t position) {
-    return first_visible(shape, position) / KEY_BLOCK * KEY_BLOCK;
-}
-
-// Of the `keys` keys from `first` on, a query at this position sees those from `from` up to `to`.
-struct visible {
-    size_t from, to;
-};
-
-static struct visible visible_keys(
-    const struct attention_shape *shape, size_t position, size_t first, size_t keys) {
-    size_t start = first_visible(shape, position);
-    size_t to = position < first ? 0 : smaller(keys, position - first + 1);
-    size_t from = start < first ? 0 : smaller(to, start - first);
-    return (struct visible){from, to};
-}
-
-static void clear_invisible(float *row, struct visible visible, size_t keys) {
-    memset(row, 0, visible.from * sizeof *row);
-    memset(row + visible.to, 0, (keys - visible.to) * sizeof *row);
-}
-
-static struct matrix strided(const float *data, size_t rows, size_t columns, size_t stride) {
-    return (struct matrix){data, DATA_F32, rows, columns, stride};
-}
-
-// ---- forward ----
-
-static void few_queries(const struct attention_work *w, const struct attention_span *span,
-    const struct head *head, float *scores) {
+static void few_queries(const struct forward_work *w, const struct attention_span *span,
+    size_t head, float *scores) {
     const struct row_kernels *kernels = w->compute->rows;
-    size_t dim = w->shape->head_dim;
+    const struct attention_shape *shape = &w->attention->shape;
+    size_t dim = shape->head_dim, column = attention_kv_head(shape, head) * dim;
+    size_t stride = span->keys.stride;
     for (size_t i = 0; i < span->query_count; i++) {
-        size_t at = (head->row + i) * w->shape->query_stride + head->offset;
-        size_t position = span->first_position + i, start = first_visible(w->shape, position);
-        size_t visible = position + 1 - start;
-        const float *keys = head->keys + start * span->key_stride;
-        const float *values = head->values + start * span->key_stride;
+        size_t position = span->first_position + i;
+        size_t start = attention_first_visible(shape, position), visible = position + 1 - start;
+        const float *query = (const float *)w->attention->query.data +
+                             (span->first_row + i) * w->attention->query.stride + head * dim;
+        float *output =
+            w->attention->output_f32 + (span->first_row + i) * shape->heads * dim + head * dim;
+        const float *keys = (const float *)span->keys.data + start * stride + column;
+        const float *values = (const float *)span->values.data + start * stride + column;
         for (size_t j = 0; j < visible; j++)
-            scores[j] =
-                w->shape->scale * kernels->dot(w->query + at, keys + j * span->key_stride, dim);
+            scores[j] = shape->scale * kernels->dot(query, keys + j * stride, dim);
         float maximum = kernels->maximum(scores, visible);
-        float sum = kernels->exp_sum(scores, scores, maximum, visible);
-        memset(w->output + at, 0, dim * sizeof(float));
+        float sum = kernels->exp_sum(scores, scores, 1.0f, maximum, visible);
+        memset(output, 0, dim * sizeof *output);
         for (size_t j = 0; j < visible; j++)
-            kernels->add_scaled(
-                w->output + at, values + j * span->key_stride, scores[j] / sum, dim);
-        if (w->log_sum_exp)
-            w->log_sum_exp[(head->row + i) * w->shape->heads + head->offset / dim] =
+            kernels->add_scaled(output, values + j * stride, scores[j] / sum, dim);
+        if (w->attention->log_sum_exp)
+            w->attention->log_sum_exp[(span->first_row + i) * shape->heads + head] =
                 maximum + logf(sum);
     }
 }
 
-struct running {
-    float maximum[QUERY_BLOCK];
-    float sum[QUERY_BLOCK];
+// ---- many queries ----
+
+// One head's queries of a part, and the chunk of keys that they meet.
+struct part {
+    const struct forward_work *work;
+    const struct attention_span *span;
+    size_t head, first, count; // queries of the span
+    size_t chunk, chunk_keys;  // position of the first key, and how many
+    bool several;              // chunks
+    const uint8_t *keys, *values;
+    size_t key_panel, value_panel; // bytes of a panel
+    float *scores, *sums;          // [mr, most keys], [QUERY_PART, padded head_dim]
+    uint8_t *weights;              // operand [mr, most keys]
+    uint8_t *queries;              // operand [mr, padded head_dim], where they are f32
+    float maximum[QUERY_PART], sum[QUERY_PART];
 };
 
-// Turns the scores of a block into exponentials and rescales what came before to the new maximum.
-static void soften(const struct attention_work *w, struct running *running, float *scores,
-    float *output, size_t queries, size_t keys, size_t first_query, size_t first_key) {
-    const struct row_kernels *kernels = w->compute->rows;
-    for (size_t i = 0; i < queries; i++, scores += KEY_BLOCK, output += w->shape->query_stride) {
-        struct visible visible = visible_keys(w->shape, first_query + i, first_key, keys);
-        size_t count = visible.to - visible.from;
-        float *seen = scores + visible.from;
-        clear_invisible(scores, visible, keys);
-        if (!count) continue;
-        float maximum = fmaxf(running->maximum[i], kernels->maximum(seen, count));
-        float factor = expf(running->maximum[i] - maximum);
-        running->maximum[i] = maximum;
-        running->sum[i] = running->sum[i] * factor + kernels->exp_sum(seen, seen, maximum, count);
-        if (factor != 1.0f) kernels->scale(output, factor, w->shape->head_dim);
+// The scores of one query become exponentials; what came before is rescaled to the new maximum.
+static void soften(struct part *p, size_t query, size_t i, size_t depth) {
+    const struct compute *compute = p->work->compute;
+    const struct attention_shape *shape = &p->work->attention->shape;
+    const struct row_kernels *kernels = compute->rows;
+    size_t position = p->span->first_position + p->first + query;
+    struct attention_visible seen =
+        attention_visible_keys(shape, position, p->chunk, p->chunk_keys);
+    float *row = p->scores + i * MOST_KEYS;
+    uint8_t *weights = p->weights + i * MOST_KEYS * compute->gemm->element_size;
+    size_t count = seen.to - seen.from;
+    memset(row, 0, seen.from * sizeof *row);
+    if (depth > seen.to) memset(row + seen.to, 0, (depth - seen.to) * sizeof *row);
+    if (count) {
+        float maximum = shape->scale * kernels->maximum(row + seen.from, count);
+        if (!(maximum < p->maximum[query])) {
+            float factor = expf(p->maximum[query] - maximum);
+            p->maximum[query] = maximum;
+            p->sum[query] *= factor;
+            if (p->several)
+                kernels->scale(
+                    p->sums + query * attention_padded(shape), factor, shape->head_dim);
+        }
+        p->sum[query] += kernels->exp_sum(
+            row + seen.from, row + seen.from, shape->scale, p->maximum[query], count);
     }
+    compute->operands->store(weights, row, depth);
 }
 
-static void finish_rows(const struct attention_work *w, const struct head *head,
-    const struct running *running, size_t first, size_t queries) {
-    for (size_t i = 0; i < queries; i++) {
-        size_t row = head->row + first + i;
-        w->compute->rows->scale(w->output + row * w->shape->query_stride + head->offset,
-            1.0f / running->sum[i], w->shape->head_dim);
-        if (w->log_sum_exp)
-            w->log_sum_exp[row * w->shape->heads + head->offset / w->shape->head_dim] =
-                running->maximum[i] + logf(running->sum[i]);
-    }
+static const uint8_t *query_rows(struct part *p, size_t query, size_t rows, size_t *stride) {
+    const struct matrix *of = &p->work->attention->query;
+    size_t dim = p->work->attention->shape.head_dim;
+    size_t at = (p->span->first_row + p->first + query) * of->stride + p->head * dim;
+    return attention_operand_rows(p->work->compute, of, at, rows, dim, p->queries, stride);
 }
 
-static void many_queries(const struct attention_work *w, const struct attention_span *span,
-    const struct head *head, size_t block, float *scores, void *scratch) {
-    const struct gemm_kernel *gemm = w->compute->gemm;
-    size_t dim = w->shape->head_dim, stride = w->shape->query_stride;
-    size_t first = block * QUERY_BLOCK, queries = smaller(QUERY_BLOCK, span->query_count - first);
-    size_t position = span->first_position + first, end = position + queries;
-    size_t at = (head->row + first) * stride + head->offset;
-    struct running running;
-    for (size_t i = 0; i < queries; i++) {
-        running.maximum[i] = -INFINITY;
-        running.sum[i] = 0;
-        memset(w->output + at + i * stride, 0, dim * sizeof(float));
-    }
-    for (size_t key = first_key_block(w->shape, position); key < end; key += KEY_BLOCK) {
-        size_t keys = smaller(KEY_BLOCK, end - key);
-        size_t key_at = key * span->key_stride;
-        gemm_tile(gemm, scratch, GEMM_NT, strided(w->query + at, queries, dim, stride),
-            strided(head->keys + key_at, keys, dim, span->key_stride), scores, KEY_BLOCK,
-            w->shape->scale, false);
-        soften(w, &running, scores, w->output + at, queries, keys, position, key);
-        gemm_tile(gemm, scratch, GEMM_NN, strided(scores, queries, keys, KEY_BLOCK),
-            strided(head->values + key_at, keys, dim, span->key_stride), w->output + at, stride,
-            1.0f, true);
-    }
-    finish_rows(w, head, &running, first, queries);
+static void finish_query(const struct part *p, size_t query) {
+    const struct attention *a = p->work->attention;
+    const struct row_kernels *kernels = p->work->compute->rows;
+    size_t dim = a->shape.head_dim, row = p->span->first_row + p->first + query;
+    float *values = p->sums + query * attention_padded(&a->shape);
+    kernels->scale(values, 1.0f / p->sum[query], dim);
+    if (a->output_f32)
+        memcpy(a->output_f32 + (row * a->shape.heads + p->head) * dim, values, dim * sizeof *values);
+    else
+        p->work->compute->operands->store(
+            compute_operand_at(p->work->compute, a->output, row, p->head * dim).data, values, dim);
+    if (a->log_sum_exp)
+        a->log_sum_exp[row * a->shape.heads + p->head] =
+            p->maximum[query] + logf(p->sum[query]);
 }
 
-static void forward_task(void *context, size_t task, int worker) {
-    const struct attention_work *w = context;
-    size_t kv_head = task % w->shape->kv_heads, block = task / w->shape->kv_heads;
-    const struct attention_span *span = w->spans;
-    while (block >= blocks_of(span))
-        block -= blocks_of(span++);
-    float *scores = compute_worker_scratch(w->compute, worker);
-    for (size_t i = 0; i < group_size(w->shape); i++) {
-        struct head head = head_of(w, span, kv_head, i);
-        if (span->query_count < FEW_QUERIES)
-            few_queries(w, span, &head, scores);
-        else
-            many_queries(w, span, &head, block, scores, scores + QUERY_BLOCK * KEY_BLOCK);
+// `rows` queries, up to mr, with those keys of the chunk that any of them sees.
+static void soften_group(struct part *p, size_t query, size_t rows) {
+    const struct gemm_kernel *gemm = p->work->compute->gemm;
+    const struct attention_shape *shape = &p->work->attention->shape;
+    size_t position = p->span->first_position + p->first + query, padded = attention_padded(shape);
+    struct attention_visible seen =
+        attention_group_keys(shape, position, rows, p->chunk, p->chunk_keys, gemm->nr);
+    if (seen.from < seen.to) {
+        size_t stride, depth = seen.to - seen.from;
+        const uint8_t *queries = query_rows(p, query, rows, &stride);
+        for (size_t key = seen.from; key < seen.to; key += gemm->nr) {
+            struct gemm_segment segment = {
+                queries, stride, p->keys + key / gemm->nr * p->key_panel, shape->head_dim};
+            gemm->multiply(
+                &segment, 1, p->scores + key, MOST_KEYS, rows, gemm->nr, false);
+        }
+        for (size_t i = 0; i < rows; i++)
+            soften(p, query + i, i, round_up(seen.to, gemm->k_unit));
+        for (size_t column = 0; column < padded; column += gemm->nr) {
+            size_t width = attention_width(gemm, shape->head_dim - column);
+            struct gemm_segment segment = {p->weights + seen.from * gemm->element_size, MOST_KEYS,
+                p->values + column / gemm->nr * p->value_panel +
+                    seen.from * width * gemm->element_size,
+                depth};
+            gemm->multiply(&segment, 1, p->sums + query * padded + column, padded, rows, width,
+                p->several);
+        }
     }
+    // Its last key is behind it: nothing more will come.
+    for (size_t i = 0; i < rows; i++)
+        if (position + i >= p->chunk && position + i < p->chunk + p->chunk_keys)
+            finish_query(p, query + i);
 }
 
-// `products` of head_dim multiply-adds for each pair of a query and a key that it sees.
-static struct compute_cost attention_cost(
-    const struct attention_work *w, enum compute_operation operation, size_t products) {
-    double pairs = 0, rows = 0, keys = 0;
-    for (size_t i = 0; i < w->span_count; i++) {
-        const struct attention_span *span = &w->spans[i];
-        double queries = (double)span->query_count, before = (double)span->first_position;
-        double whole = queries * before + queries * (queries + 1) / 2;
-        double most = w->shape->window ? queries * (double)w->shape->window : whole;
-        pairs += whole < most ? whole : most;
-        rows += queries;
-        keys += before + queries;
-    }
-    double dim = (double)w->shape->head_dim;
-    double floats =
-        2 * rows * dim * (double)w->shape->heads + 2 * keys * dim * (double)w->shape->kv_heads;
-    bool backward = operation == COMPUTE_ATTENTION_BACKWARD;
-    return (struct compute_cost){operation,
-        2 * pairs * dim * (double)products * (double)w->shape->heads,
-        floats * sizeof(float) * (backward ? 2 : 1)};
+static void pack_chunk(struct part *p, uint8_t *gathered) {
+    const struct compute *compute = p->work->compute;
+    const struct attention_shape *shape = &p->work->attention->shape;
+    struct attention_pack pack = {compute, shape, p->span, attention_kv_head(shape, p->head),
+        p->chunk, p->chunk_keys, gathered};
+    attention_pack_keys(&pack, ATTENTION_KEYS, (uint8_t *)p->keys, p->key_panel);
+    attention_pack_depth(&pack, ATTENTION_VALUES, (uint8_t *)p->values, p->value_panel);
 }
 
-void compute_attention(struct compute *compute, float *output, float *log_sum_exp,
-    const float *query, const struct attention_span *spans, size_t span_count,
-    const struct attention_shape *shape) {
-    struct attention_work work = {.compute = compute,
-        .output = output,
-        .log_sum_exp = log_sum_exp,
-        .query = query,
-        .spans = spans,
-        .span_count = span_count,
-        .shape = shape};
-    size_t blocks = 0;
-    for (size_t i = 0; i < span_count; i++)
-        blocks += blocks_of(&spans[i]);
-    compute_run(compute, attention_cost(&work, COMPUTE_ATTENTION, 2), blocks * shape->kv_heads,
-        forward_task, &work);
-}
-
-// ---- backward ----
-
-// With P the softmax and dP = dO·Vᵀ: dS = P ∘ (dP - D), D the row sums of dO ∘ O, and from dS the
-// rest.
-static void backward_block(const struct attention_work *w, const struct attention_span *span,
-    const struct head *head, size_t first, size_t key, float *scratch) {
-    const struct gemm_kernel *gemm = w->compute->gemm;
-    const struct row_kernels *kernels = w->compute->rows;
-    size_t dim = w->shape->head_dim, stride = w->shape->query_stride;
-    size_t queries = smaller(QUERY_BLOCK, span->query_count - first);
-    size_t position = span->first_position + first;
-    size_t keys = smaller(KEY_BLOCK, position + queries - key);
-    size_t at = (head->row + first) * stride + head->offset, key_at = key * span->key_stride;
-    float *p = scratch, *ds = p + QUERY_BLOCK * KEY_BLOCK;
-    void *packing = ds + QUERY_BLOCK * KEY_BLOCK;
-    struct matrix q = strided(w->query + at, queries, dim, stride);
-    struct matrix k = strided(head->keys + key_at, keys, dim, span->key_stride);
-    struct matrix v = strided(head->values + key_at, keys, dim, span->key_stride);
-    struct matrix d_out = strided(w->doutput + at, queries, dim, stride);
-
-    gemm_tile(gemm, packing, GEMM_NT, q, k, p, KEY_BLOCK, w->shape->scale, false);
-    gemm_tile(gemm, packing, GEMM_NT, d_out, v, ds, KEY_BLOCK, 1.0f, false);
-    for (size_t i = 0; i < queries; i++) {
-        size_t row = head->row + first + i;
-        struct visible visible = visible_keys(w->shape, position + i, key, keys);
-        size_t from = visible.from, count = visible.to - visible.from;
-        float *p_row = p + i * KEY_BLOCK, *ds_row = ds + i * KEY_BLOCK;
-        float delta = kernels->dot(w->doutput + at + i * stride, w->output + at + i * stride, dim);
-        float log_sum_exp = w->log_sum_exp[row * w->shape->heads + head->offset / dim];
-        kernels->exp_sum(p_row + from, p_row + from, log_sum_exp, count);
-        kernels->softmax_gradient(
-            ds_row + from, p_row + from, ds_row + from, delta, w->shape->scale, count);
-        clear_invisible(p_row, visible, keys);
-        clear_invisible(ds_row, visible, keys);
-    }
-    struct matrix of_p = strided(p, queries, keys, KEY_BLOCK);
-    struct matrix of_ds = strided(ds, queries, keys, KEY_BLOCK);
-    gemm_tile(gemm, packing, GEMM_NN, of_ds, k, w->dquery + at, stride, 1.0f, true);
-    gemm_tile(gemm, packing, GEMM_TN, of_ds, q, head->dkeys + key_at, span->key_stride, 1.0f, true);
-    gemm_tile(
-        gemm, packing, GEMM_TN, of_p, d_out, head->dvalues + key_at, span->key_stride, 1.0f, true);
-}
-
-static void backward_task(void *context, size_t task, int worker) {
-    const struct attention_work *w = context;
-    const struct attention_span *span = &w->spans[task / w->shape->kv_heads];
-    float *scratch = compute_worker_scratch(w->compute, worker);
-    size_t stride = w->shape->query_stride, dim = w->shape->head_dim;
-    for (size_t i = 0; i < group_size(w->shape); i++) {
-        struct head head = head_of(w, span, task % w->shape->kv_heads, i);
-        for (size_t row = 0; row < span->query_count; row++)
-            memset(w->dquery + (head.row + row) * stride + head.offset, 0, dim * sizeof(float));
-        for (size_t first = 0; first < span->query_count; first += QUERY_BLOCK) {
-            size_t position = span->first_position + first;
-            size_t end = span->first_position + smaller(first + QUERY_BLOCK, span->query_count);
-            for (size_t key = first_key_block(w->shape, position); key < end; key += KEY_BLOCK)
-                backward_block(w, span, &head, first, key, scratch);
+static void many_queries(struct part *p, size_t kv_head, size_t most, uint8_t *gathered) {
+    const struct attention_shape *shape = &p->work->attention->shape;
+    size_t mr = p->work->compute->gemm->mr, group = attention_group(shape);
+    size_t start = attention_start(shape, p->span, p->first);
+    size_t end = p->span->first_position + p->first + p->count;
+    p->several = end - start > most;
+    for (size_t i = 0; i < group; i++) {
+        p->head = kv_head * group + i;
+        if (p->several) memset(p->sums, 0, p->count * attention_padded(shape) * sizeof *p->sums);
+        for (size_t query = 0; query < p->count; query++) {
+            p->maximum[query] = -INFINITY;
+            p->sum[query] = 0;
+        }
+        for (p->chunk = start; p->chunk < end; p->chunk += most) {
+            p->chunk_keys = smaller(most, end - p->chunk);
+            if (i == 0 || p->several) pack_chunk(p, gathered);
+            for (size_t query = 0; query < p->count; query += mr)
+                soften_group(p, query, smaller(mr, p->count - query));
         }
     }
 }
 
-void compute_attention_backward(struct compute *compute, float *dquery, const float *doutput,
-    const float *query, const float *output, const float *log_sum_exp,
-    const struct attention_span *spans, size_t span_count, const struct attention_shape *shape) {
-    struct attention_work work = {.compute = compute,
-        .output = (float *)output,
-        .log_sum_exp = (float *)log_sum_exp,
-        .query = query,
-        .spans = spans,
-        .span_count = span_count,
-        .shape = shape,
-        .dquery = dquery,
-        .doutput = doutput};
-    // Five products of a tile: scores and weights again, then dq, dk, dv.
-    compute_run(compute, attention_cost(&work, COMPUTE_ATTENTION_BACKWARD, 5),
-        span_count * shape->kv_heads, backward_task, &work);
+static void forward_task(void *context, size_t task, int worker) {
+    const struct forward_work *w = context;
+    const struct attention_shape *shape = &w->attention->shape;
+    size_t kv_head = task % shape->kv_heads, number = task / shape->kv_heads;
+    const struct attention_span *span = w->attention->spans;
+    while (number >= parts_of(span))
+        number -= parts_of(span++);
+    uint8_t *scratch = compute_worker_scratch(w->compute, worker);
+    if (goes_by_rows(w->attention, span)) {
+        for (size_t i = 0; i < attention_group(shape); i++)
+            few_queries(w, span, kv_head * attention_group(shape) + i, (float *)scratch);
+        return;
+    }
+    const struct gemm_kernel *gemm = w->compute->gemm;
+    size_t size = gemm->element_size, padded = attention_padded(shape);
+    size_t most = attention_chunk(w->compute, shape, MOST_KEYS);
+    size_t parts = parts_of(span), first = span->query_count * number / parts;
+    struct part p = {.work = w,
+        .span = span,
+        .first = first,
+        .count = span->query_count * (number + 1) / parts - first,
+        .key_panel = round_up(shape->head_dim, gemm->k_unit) * gemm->nr * size,
+        .value_panel = most * gemm->nr * size};
+    p.scores = attention_deal(&scratch, gemm->mr * MOST_KEYS * sizeof(float));
+    p.sums = attention_deal(&scratch, QUERY_PART * padded * sizeof(float));
+    p.weights = attention_deal(&scratch, gemm->mr * MOST_KEYS * size);
+    p.queries = attention_deal(&scratch, gemm->mr * padded * size);
+    p.keys = attention_deal(&scratch, most * padded * size);
+    p.values = attention_deal(&scratch, most * padded * size);
+    many_queries(&p, kv_head, most, attention_deal(&scratch, most * padded * size));
+}
+
+struct compute_cost attention_cost(
+    const struct attention *a, enum compute_operation operation, size_t products) {
+    double pairs = 0, rows = 0, keys = 0;
+    for (size_t i = 0; i < a->span_count; i++) {
+        const struct attention_span *span = &a->spans[i];
+        double queries = (double)span->query_count, before = (double)span->first_position;
+        double whole = queries * before + queries * (queries + 1) / 2;
+        double most = a->shape.window ? queries * (double)a->shape.window : whole;
+        pairs += whole < most ? whole : most;
+        rows += queries;
+        keys += (span->parent ? 0 : before) + queries;
+    }
+    double dim = (double)a->shape.head_dim;
+    double floats =
+        2 * rows * dim * (double)a->shape.heads + 2 * keys * dim * (double)a->shape.kv_heads;
+    bool backward = operation == COMPUTE_ATTENTION_BACKWARD;
+    return (struct compute_cost){operation,
+        2 * pairs * dim * (double)products * (double)a->shape.heads,
+        floats * (double)data_type_table[a->query.type].size * (backward ? 2 : 1)};
+}
+
+void compute_attention(struct compute *compute, const struct attention *attention) {
+    struct forward_work work = {compute, attention};
+    size_t parts = 0;
+    for (size_t i = 0; i < attention->span_count; i++)
+        parts += parts_of(&attention->spans[i]);
+    compute_run(compute, attention_cost(attention, COMPUTE_ATTENTION, 2),
+        parts * attention->shape.kv_heads, forward_task, &work);
 }

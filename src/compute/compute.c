@@ -8,14 +8,16 @@ const char *const compute_path_names[COMPUTE_PATHS] = {
 struct path {
     const struct row_kernels *rows;
     const struct gemm_kernel *gemm;
+    const struct operand_kernels *operands;
 };
 
 static const struct path path_table[COMPUTE_PATHS] = {
-    [COMPUTE_REFERENCE] = {&row_kernels_reference, &gemm_kernel_portable},
+    [COMPUTE_REFERENCE] = {&row_kernels_reference, &gemm_kernel_portable, &operand_kernels_portable},
 #if defined(__x86_64__)
-    [COMPUTE_AVX2] = {&row_kernels_avx2, &gemm_kernel_avx2},
-    [COMPUTE_AVX512] = {&row_kernels_avx512, &gemm_kernel_avx512},
-    [COMPUTE_AVX512_BF16] = {&row_kernels_avx512, &gemm_kernel_avx512_bf16},
+    [COMPUTE_AVX2] = {&row_kernels_avx2, &gemm_kernel_avx2, &operand_kernels_avx2},
+    [COMPUTE_AVX512] = {&row_kernels_avx512, &gemm_kernel_avx512, &operand_kernels_avx512},
+    [COMPUTE_AVX512_BF16] = {&row_kernels_avx512, &gemm_kernel_avx512_bf16,
+        &operand_kernels_avx512_bf16},
 #endif
 };
 
@@ -71,6 +73,7 @@ bool compute_create(
     new->path = path;
     new->rows = path_table[path].rows;
     new->gemm = path_table[path].gemm;
+    new->operands = path_table[path].operands;
     if (!thread_pool_create(&new->pool, threads, error)) {
         memory_free(new);
         return false;

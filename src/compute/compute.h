@@ -80,7 +80,84 @@ struct compute_profile {
 // From here on every operation adds to profiles[COMPUTE_OPERATIONS], borrowed; NULL: no more.
 void compute_profile_into(struct compute *compute, struct compute_profile *profiles);
 
-// ---- products (gemm.c) ----
+// ---- operands (operand.c) ----
+
+// What products read on their left: activations and their gradients, in the type of the path's
+// product kernel, f32 or bf16. Operations that make such rows write them in that type at once.
+struct operand {
+    void *data;
+    size_t stride; // elements from one row to the next: compute_operand_stride(), or a view's
+};
+
+enum data_type compute_operand_type(const struct compute *compute);
+
+// Room for whole vectors, and no power of two, which would lay all rows onto the same few lines of
+// the cache.
+size_t compute_operand_stride(size_t columns);
+
+struct matrix compute_operand_matrix(
+    const struct compute *compute, struct operand operand, size_t rows, size_t columns);
+
+// The same rows from `column` on.
+struct operand compute_operand_at(
+    const struct compute *compute, struct operand operand, size_t row, size_t column);
+
+void compute_to_operand(
+    struct compute *compute, struct operand to, const float *x, size_t rows, size_t columns);
+
+// to [columns, rows] = fromᵀ, with zeros up to a whole number of the kernel's steps along k.
+void compute_transpose(struct compute *compute, struct operand to, struct operand from, size_t rows,
+    size_t columns);
+
+// ---- products (product.c) ----
+
+// A part of a sum of products: a · bᵀ with b [n, k], or a · b with b [k, n].
+struct product_term {
+    struct matrix a; // [m, k], of the operand type; where k is odd, a row has a zero behind it
+    struct matrix b; // of any type
+    bool b_transposed;
+};
+
+enum product_finish_kind {
+    PRODUCT_STORE,           // to_f32 = alpha · p (+ addend) (+ bias)
+    PRODUCT_STORE_OPERAND,   // to = alpha · p (+ bias)
+    PRODUCT_ADD_TRANSPOSED,  // to_f32 [n, m] += alpha · pᵀ
+    PRODUCT_SWIGLU,          // p and its twin are gate and up: gate, up and `to` = silu(gate) · up
+    PRODUCT_SWIGLU_BACKWARD, // p is the gradient of silu(gate) · up, which `to` gets once more, and
+                             // the gradients take the places of gate and up
+    PRODUCT_LOGITS,          // to = p, for compute_cross_entropy
+    PRODUCT_FINISHES
+};
+
+struct product_finish {
+    enum product_finish_kind kind;
+    float alpha;
+    float *to_f32;
+    size_t to_stride; // of to_f32 and addend
+    const float *addend;
+    const float *bias, *twin_bias;
+    struct operand to, gate, up, dgate, dup;
+};
+
+// The sum of the terms, [m, n], and what becomes of it. Twin terms, where there are any, make a
+// second product of the same shape whose tiles are finished together with the first one's.
+struct product {
+    enum compute_operation operation; // as which it is counted
+    const struct product_term *terms, *twin_terms;
+    size_t term_count; // of each, up to PRODUCT_TERMS
+    size_t m, n;
+    struct product_finish finish;
+};
+
+enum { PRODUCT_TERMS = 6 };
+
+// All of them in one parallel run: none may read what another writes.
+void compute_products(struct compute *compute, const struct product *products, size_t count);
+
+// The same with a matrix in memory in place of a product (without a twin). A vector may be read
+// behind its end.
+void compute_finish(struct compute *compute, const struct product_finish *finish,
+    const float *values, size_t rows, size_t columns);
 
 enum gemm_form {
     GEMM_NT, // C[m,n] = A[m,k] · B[n,k]ᵀ: a linear layer, whose weights are [out, in]
@@ -88,7 +165,8 @@ enum gemm_form {
     GEMM_TN, // C[m,n] = A[k,m]ᵀ · B[k,n]: the gradient of its weights
 };
 
-// C = alpha · product, or C += alpha · product with `accumulate`. `c_stride` in floats.
+// One product of matrices of any type: C = alpha · product, or C += alpha · product with
+// `accumulate`. `c_stride` in floats.
 void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,
     float *c, size_t c_stride, float alpha, bool accumulate);
 
@@ -104,6 +182,10 @@ void compute_few_rows(struct compute *compute, const float *a, size_t a_stride, 
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
     const float *weight, size_t rows, size_t columns, float epsilon);
 
+// The same with an operand for y.
+void compute_rmsnorm_operand(struct compute *compute, struct operand y, float *inverse_rms,
+    const float *x, const float *weight, size_t rows, size_t columns, float epsilon);
+
 // dx += …; dweight += … (NULL where the weight is frozen).
 void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
     const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns);
@@ -115,13 +197,14 @@ void compute_rope(struct compute *compute, float *x, size_t stride, const int32_
     size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
     const float *sine, int direction);
 
+// The same from f32 [rows, heads · head_dim] to an operand.
+void compute_rope_operand(struct compute *compute, struct operand to, const float *x,
+    const int32_t *positions, size_t rows, size_t heads, size_t head_dim, bool interleaved,
+    const float *cosine, const float *sine, int direction);
+
 // y = silu(gate) · up, over `count` elements. y may be gate or up itself.
 void compute_swiglu(
     struct compute *compute, float *y, const float *gate, const float *up, size_t count);
-
-// dgate and dup may be any of dy, gate and up.
-void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, const float *dy,
-    const float *gate, const float *up, size_t count);
 
 void compute_add(struct compute *compute, float *y, const float *x, size_t count); // y += x
 
@@ -133,9 +216,13 @@ struct dropout {
     float probability;
 };
 
-// y = dropout(x), or, with `accumulate`, y += dropout(x). y may be x.
-void compute_dropout(struct compute *compute, const struct dropout *dropout, const float *x,
-    float *y, size_t rows, size_t columns, bool accumulate);
+// y = dropout(x), of operands.
+void compute_dropout(struct compute *compute, const struct dropout *dropout, struct operand x,
+    struct operand y, size_t rows, size_t columns);
+
+// y += dropout(x).
+void compute_dropout_add(struct compute *compute, const struct dropout *dropout, const float *x,
+    float *y, size_t rows, size_t columns);
 
 // y[row] += bias, in each row of `columns`.
 void compute_add_bias(
@@ -143,7 +230,7 @@ void compute_add_bias(
 
 // dbias += Σ dy[row], rows in order.
 void compute_bias_backward(
-    struct compute *compute, float *dbias, const float *dy, size_t rows, size_t columns);
+    struct compute *compute, float *dbias, struct operand dy, size_t rows, size_t columns);
 
 // x[row] = table[token]; the caller has checked the tokens.
 void compute_embedding(
@@ -153,51 +240,67 @@ void compute_embedding(
 void compute_embedding_backward(struct compute *compute, float *dtable, const float *dx,
     const int32_t *tokens, size_t rows, size_t columns);
 
-// ---- attention (attention.c) ----
+// ---- attention (attention.c, attention_backward.c) ----
 
-// Query rows that belong to one sequence. Their positions are first_position, first_position + 1,
-// …; query at position p sees the keys 0 … p of the sequence, or the last `window` of them. `keys`
-// and `values` point to its key at position 0; two positions are key_stride floats apart. dkeys and
-// dvalues, used by the backward pass alone, are their gradients in the same layout (+=).
+// Query rows that follow one another in a sequence: positions first_position, first_position + 1, …;
+// the query at position p sees the keys 0 … p of the sequence, or the last `window` of them. Keys
+// and values of the positions from first_key on are rows of `keys` and `values` [positions,
+// kv_heads · head_dim], f32 or operands; those before are found along `parent`.
 struct attention_span {
-    size_t first_row;
-    size_t query_count;
-    size_t first_position;
-    const float *keys;
-    const float *values;
-    size_t key_stride;
-    float *dkeys;
-    float *dvalues;
+    size_t first_row, query_count, first_position;
+    struct matrix keys, values;
+    size_t first_key;
+    const struct attention_span *parent; // NULL where first_key is 0
 };
 
 struct attention_shape {
-    size_t heads;
-    size_t kv_heads;
-    size_t head_dim;
-    size_t query_stride; // of query, output and their gradients, in floats
-    float scale;         // 1 / sqrt(head_dim)
-    size_t window;       // keys that a query sees, its own among them; 0 for all
+    size_t heads, kv_heads, head_dim;
+    float scale;   // 1 / sqrt(head_dim)
+    size_t window; // keys that a query sees, its own among them; 0 for all
 };
 
 // Causal softmax attention with grouped queries, computed block by block (Dao et al. 2022): the
-// matrix of scores never exists. log_sum_exp [rows, heads] is kept for the backward pass (may be
-// NULL).
-void compute_attention(struct compute *compute, float *output, float *log_sum_exp,
-    const float *query, const struct attention_span *spans, size_t span_count,
-    const struct attention_shape *shape);
+// matrix of scores never exists.
+struct attention {
+    const struct attention_span *spans;
+    size_t span_count;
+    struct attention_shape shape;
+    struct matrix query;   // [rows, heads · head_dim], f32 or operands
+    float *output_f32;     // the same shape without gaps, or NULL: `output`
+    struct operand output; // the same shape
+    float *log_sum_exp;    // [rows, heads]: kept for the backward pass; may be NULL
+};
 
-// dquery is overwritten; dkeys and dvalues of the spans are added to. The spans' keys are disjoint.
-void compute_attention_backward(struct compute *compute, float *dquery, const float *doutput,
-    const float *query, const float *output, const float *log_sum_exp,
-    const struct attention_span *spans, size_t span_count, const struct attention_shape *shape);
+// The largest head_dim that scratch has room for.
+enum { ATTENTION_HEAD_DIM = 512 };
+
+void compute_attention(struct compute *compute, const struct attention *attention);
+
+// f32 [rows, heads · head_dim], overwritten. Each head of queries has a gradient of keys and values
+// of its own, at its own place.
+struct attention_gradient {
+    struct operand doutput;
+    float *dquery, *dkeys, *dvalues;
+};
+
+// Queries and output are operands. The keys of a span are those of its own rows (first_key is
+// first_position), and the spans of a tree stand one behind the other, parents before children.
+void compute_attention_backward(struct compute *compute, const struct attention *attention,
+    const struct attention_gradient *gradient);
+
+// to [rows, kv_heads · head_dim] = the sums over the heads that share a key-value head. May be in
+// place where none are shared.
+void compute_sum_heads(struct compute *compute, float *to, const float *from, size_t rows,
+    const struct attention_shape *shape);
 
 // ---- loss (loss.c) ----
 
 // Row by row: losses = -log softmax(logits)[target] (unweighted), hits = 1 where the target has the
-// largest logit, else 0. `logits` are overwritten: with weight · (softmax - one-hot) where
-// `gradient`.
-void compute_cross_entropy(struct compute *compute, float *logits, float *losses, float *hits,
-    const int32_t *targets, const float *weights, size_t rows, size_t vocabulary, bool gradient);
+// largest logit, else 0. `logits` [rows, vocabulary] are what PRODUCT_LOGITS stored, and become,
+// where `gradient`, weight · (softmax - one-hot), an operand; else they are good for nothing more.
+void compute_cross_entropy(struct compute *compute, struct operand logits, float *losses,
+    float *hits, const int32_t *targets, const float *weights, size_t rows, size_t vocabulary,
+    bool gradient);
 
 // ---- optimizer (optimizer.c) ----
 

@@ -13,15 +13,16 @@ struct row_kernels {
     void (*rope)(float *row, size_t heads, size_t half, const float *cosine, const float *sine,
         float direction);
     void (*swiglu)(float *y, const float *gate, const float *up, size_t count);
-    void (*swiglu_backward)(float *dgate, float *dup, const float *dy, const float *gate,
-        const float *up, size_t count);
     void (*add)(float *y, const float *x, size_t count);
     void (*add_scaled)(float *y, const float *x, float factor, size_t count); // y += factor · x
+    // to [columns, rows] += fromᵀ; strides in floats.
+    void (*add_transposed)(float *to, size_t to_stride, const float *from, size_t from_stride,
+        size_t rows, size_t columns);
     void (*scale)(float *x, float factor, size_t count);
     float (*dot)(const float *x, const float *y, size_t count);
     float (*maximum)(const float *x, size_t count);
-    float (*exp_sum)(
-        float *y, const float *x, float shift, size_t count); // y = exp(x - shift); Σ y
+    // y = exp(scale · x - shift); Σ y
+    float (*exp_sum)(float *y, const float *x, float scale, float shift, size_t count);
     void (*softmax_gradient)(
         float *ds, const float *p, const float *dp, float delta, float scale, size_t count);
     double (*square_sum)(const float *x, size_t count);
@@ -37,21 +38,30 @@ extern const struct row_kernels row_kernels_reference;
 extern const struct row_kernels row_kernels_avx2;
 extern const struct row_kernels row_kernels_avx512;
 
-// A blocked product's inner part. Panels of `width` (mr or nr) rows of an operand are packed as
-// [k / k_unit][width][k_unit], padded with zeros to a whole number of k_units.
+// A run of k that a tile sums over: rows of the left operand as they lie in memory, a_stride elements
+// apart, and a packed panel of the right one.
+struct gemm_segment {
+    const void *a;
+    size_t a_stride;
+    const void *panel;
+    size_t depth; // a row of `a` may be read up to the next whole k_unit
+};
+
+// A product's inner part. Panels of `width` (nr, or half of it) columns of the right operand are
+// packed as [k / k_unit][width][k_unit], padded with zeros to a whole number of k_units.
 struct gemm_kernel {
     size_t mr;
     size_t nr;
     size_t k_unit;       // 2 for bf16, whose instruction multiplies pairs
-    size_t element_size; // of packed elements
+    size_t element_size; // of operands
     size_t kc;           // largest depth of a packed panel
     // Packs `count` (≤ width) of the operand's vectors from `first` on, k from `k` to k + depth.
     // `k_contiguous`: the matrix has one vector a row; else one a column.
     void (*pack)(void *panel, size_t width, const struct matrix *matrix, bool k_contiguous,
         size_t first, size_t count, size_t k, size_t depth);
-    // c[mr, nr] (the part rows × columns of it) = alpha · panel_a · panel_b, or +=.
-    void (*multiply)(size_t depth, const void *panel_a, const void *panel_b, float *c,
-        size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate);
+    // tile [rows ≤ mr][width] = Σ of the segments' products, or += with `accumulate`.
+    void (*multiply)(const struct gemm_segment *segments, size_t count, float *tile, size_t stride,
+        size_t rows, size_t width, bool accumulate);
     // Keeps the multipliers busy from registers alone; returns the operations done, 2 a
     // multiply-add.
     double (*saturate)(size_t rounds);
@@ -62,9 +72,39 @@ extern const struct gemm_kernel gemm_kernel_avx2;
 extern const struct gemm_kernel gemm_kernel_avx512;
 extern const struct gemm_kernel gemm_kernel_avx512_bf16;
 
+// A part of a product's result, row by row.
+struct product_tile {
+    const float *values, *twin;
+    size_t stride;
+    size_t row, rows, column, columns; // where it lies in the result
+};
+
+// Kernels around products that know how operands are stored: cpu/operand_kernels.h, compiled for
+// each type and instruction set.
+struct operand_kernels {
+    enum data_type type;
+    void (*store)(void *to, const float *from, size_t count);
+    void (*load)(float *to, const void *from, size_t count);
+    // to[columns][rows] = from[rows][columns]ᵀ; strides in elements.
+    void (*transpose)(void *to, size_t to_stride, const void *from, size_t from_stride, size_t rows,
+        size_t columns);
+    // What becomes of a tile of a product (and of its twin), by kind.
+    void (*finish[PRODUCT_FINISHES])(
+        const struct product_finish *finish, const struct product_tile *tile);
+    // Logits that PRODUCT_LOGITS stored become the gradient of weight · loss, in the operand's type,
+    // where `gradient`. Returns the loss without its weight, and whether the target was the largest.
+    float (*cross_entropy)(void *logits, size_t vocabulary, size_t target, float weight,
+        bool gradient, bool *hit);
+};
+
+extern const struct operand_kernels operand_kernels_portable;
+extern const struct operand_kernels operand_kernels_avx2;
+extern const struct operand_kernels operand_kernels_avx512;
+extern const struct operand_kernels operand_kernels_avx512_bf16;
+
 enum {
     WORKER_SCRATCH = 4 << 20, // bytes for each thread: packed strips, attention tiles
-    SHARED_SCRATCH = 8 << 20, // bytes for the packed left operand
+    SHARED_SCRATCH = 8 << 20, // bytes for a left operand in the type that products take
 };
 
 struct compute {
@@ -72,6 +112,7 @@ struct compute {
     enum compute_path path;
     const struct row_kernels *rows;
     const struct gemm_kernel *gemm;
+    const struct operand_kernels *operands;
     uint8_t *shared;  // SHARED_SCRATCH
     uint8_t *workers; // threads × WORKER_SCRATCH
     double *partial_sums;
@@ -105,11 +146,18 @@ static inline void *compute_worker_scratch(const struct compute *compute, int wo
     return compute->workers + (size_t)worker * WORKER_SCRATCH;
 }
 
-// A product in the calling thread, with both operands packed into `scratch`; for the tiles of
-// attention. Needs gemm_tile_scratch() bytes.
-void gemm_tile(const struct gemm_kernel *kernel, void *scratch, enum gemm_form form,
-    struct matrix a, struct matrix b, float *c, size_t c_stride, float alpha, bool accumulate);
-size_t gemm_tile_scratch(const struct gemm_kernel *kernel, size_t m, size_t n, size_t k);
+// Calls the kernel for a tile of any number of rows, in parts that are as even as can be.
+static inline void gemm_rows(const struct gemm_kernel *kernel, struct gemm_segment *segments,
+    size_t count, float *tile, size_t stride, size_t rows, size_t width, bool accumulate) {
+    size_t parts = (rows + kernel->mr - 1) / kernel->mr;
+    for (size_t part = 0; part < parts; part++) {
+        size_t first = rows * part / parts, here = rows * (part + 1) / parts - first;
+        kernel->multiply(segments, count, tile + first * stride, stride, here, width, accumulate);
+        for (size_t i = 0; i < count; i++)
+            segments[i].a = (const uint8_t *)segments[i].a +
+                            here * segments[i].a_stride * kernel->element_size;
+    }
+}
 
 static inline size_t round_up(size_t value, size_t unit) {
     return (value + unit - 1) / unit * unit;

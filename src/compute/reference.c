@@ -40,16 +40,6 @@ static void reference_swiglu(float *y, const float *gate, const float *up, size_
         y[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
 }
 
-static void reference_swiglu_backward(
-    float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        float g = gate[i], u = up[i], d = dy[i];
-        float sigmoid = 1.0f / (1.0f + expf(-g));
-        dgate[i] = d * u * sigmoid * (1.0f + g * (1.0f - sigmoid));
-        dup[i] = d * g * sigmoid;
-    }
-}
-
 static void reference_add(float *y, const float *x, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] += x[i];
@@ -58,6 +48,13 @@ static void reference_add(float *y, const float *x, size_t count) {
 static void reference_add_scaled(float *y, const float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++)
         y[i] += factor * x[i];
+}
+
+static void reference_add_transposed(
+    float *to, size_t to_stride, const float *from, size_t from_stride, size_t rows, size_t columns) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            to[j * to_stride + i] += from[i * from_stride + j];
 }
 
 static void reference_scale(float *x, float factor, size_t count) {
@@ -79,10 +76,11 @@ static float reference_maximum(const float *x, size_t count) {
     return maximum;
 }
 
-static float reference_exp_sum(float *y, const float *x, float shift, size_t count) {
+static float reference_exp_sum(
+    float *y, const float *x, float scale, float shift, size_t count) {
     float sum = 0;
     for (size_t i = 0; i < count; i++) {
-        y[i] = expf(x[i] - shift);
+        y[i] = expf(x[i] * scale - shift);
         sum += y[i];
     }
     return sum;
@@ -140,9 +138,9 @@ const struct row_kernels row_kernels_reference = {
     .rmsnorm_backward = reference_rmsnorm_backward,
     .rope = reference_rope,
     .swiglu = reference_swiglu,
-    .swiglu_backward = reference_swiglu_backward,
     .add = reference_add,
     .add_scaled = reference_add_scaled,
+    .add_transposed = reference_add_transposed,
     .scale = reference_scale,
     .dot = reference_dot,
     .maximum = reference_maximum,

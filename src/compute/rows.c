@@ -13,30 +13,46 @@ static size_t tasks_for(size_t count, size_t of_task) {
 }
 
 struct rmsnorm_work {
-    const struct row_kernels *kernels;
-    float *y, *inverse_rms;
+    const struct compute *compute;
+    float *y, *inverse_rms; // y NULL: `operand`
+    struct operand operand;
     const float *x, *weight;
     size_t rows, columns;
     float epsilon;
 };
 
 static void rmsnorm_task(void *context, size_t task, int worker) {
-    (void)worker;
     const struct rmsnorm_work *w = context;
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
-        float inverse_rms = w->kernels->rmsnorm(
-            w->y + row * w->columns, w->x + row * w->columns, w->weight, w->columns, w->epsilon);
+        float *y = w->y ? w->y + row * w->columns : compute_worker_scratch(w->compute, worker);
+        float inverse_rms = w->compute->rows->rmsnorm(
+            y, w->x + row * w->columns, w->weight, w->columns, w->epsilon);
         if (w->inverse_rms) w->inverse_rms[row] = inverse_rms;
+        if (!w->y)
+            w->compute->operands->store(
+                compute_operand_at(w->compute, w->operand, row, 0).data, y, w->columns);
     }
+}
+
+static void run_rmsnorm(struct compute *compute, struct rmsnorm_work *work) {
+    size_t count = work->rows * work->columns;
+    compute_run(compute, cost_of(COMPUTE_RMSNORM, 2 * count, 4.0 * (double)count),
+        tasks_for(work->rows, rows_of_task(work->columns)), rmsnorm_task, work);
 }
 
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
     const float *weight, size_t rows, size_t columns, float epsilon) {
-    struct rmsnorm_work work = {compute->rows, y, inverse_rms, x, weight, rows, columns, epsilon};
-    compute_run(compute,
-        cost_of(COMPUTE_RMSNORM, 2 * rows * columns, 4.0 * (double)(rows * columns)),
-        tasks_for(rows, rows_of_task(columns)), rmsnorm_task, &work);
+    struct rmsnorm_work work = {
+        compute, y, inverse_rms, {0}, x, weight, rows, columns, epsilon};
+    run_rmsnorm(compute, &work);
+}
+
+void compute_rmsnorm_operand(struct compute *compute, struct operand y, float *inverse_rms,
+    const float *x, const float *weight, size_t rows, size_t columns, float epsilon) {
+    struct rmsnorm_work work = {
+        compute, NULL, inverse_rms, y, x, weight, rows, columns, epsilon};
+    run_rmsnorm(compute, &work);
 }
 
 struct rmsnorm_backward_work {
@@ -87,7 +103,10 @@ void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight
 struct rope_work {
     void (*rotate)(float *row, size_t heads, size_t half, const float *cosine, const float *sine,
         float direction);
-    float *x;
+    const struct compute *compute;
+    float *x;          // in place, or NULL:
+    const float *from; // to an operand
+    struct operand to;
     size_t stride, rows, heads, half;
     const int32_t *positions;
     const float *cosine, *sine;
@@ -105,29 +124,101 @@ static void rotate_pairs(float *row, size_t heads, size_t half, const float *cos
 }
 
 static void rope_task(void *context, size_t task, int worker) {
-    (void)worker;
     const struct rope_work *w = context;
-    size_t step = rows_of_task(w->heads * w->half * 2), end = smaller(w->rows, (task + 1) * step);
+    size_t columns = w->heads * w->half * 2;
+    size_t step = rows_of_task(columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
         size_t at = (size_t)w->positions[row] * w->half;
-        w->rotate(
-            w->x + row * w->stride, w->heads, w->half, w->cosine + at, w->sine + at, w->direction);
+        float *x = w->x + row * w->stride;
+        if (w->from) {
+            x = compute_worker_scratch(w->compute, worker);
+            memcpy(x, w->from + row * columns, columns * sizeof *x);
+        }
+        w->rotate(x, w->heads, w->half, w->cosine + at, w->sine + at, w->direction);
+        if (w->from)
+            w->compute->operands->store(
+                compute_operand_at(w->compute, w->to, row, 0).data, x, columns);
     }
+}
+
+static void run_rope(struct compute *compute, struct rope_work *work) {
+    size_t columns = work->heads * work->half * 2, count = work->rows * columns;
+    compute_run(compute, cost_of(COMPUTE_ROPE, 2 * count, 3.0 * (double)count),
+        tasks_for(work->rows, rows_of_task(columns)), rope_task, work);
 }
 
 void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
     size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
     const float *sine, int direction) {
-    struct rope_work work = {interleaved ? rotate_pairs : compute->rows->rope, x, stride, rows,
-        heads, head_dim / 2, positions, cosine, sine, (float)direction};
-    size_t count = rows * heads * head_dim;
-    compute_run(compute, cost_of(COMPUTE_ROPE, 2 * count, 3.0 * (double)count),
-        tasks_for(rows, rows_of_task(heads * head_dim)), rope_task, &work);
+    struct rope_work work = {.compute = compute,
+        .rotate = interleaved ? rotate_pairs : compute->rows->rope,
+        .x = x,
+        .stride = stride,
+        .rows = rows,
+        .heads = heads,
+        .half = head_dim / 2,
+        .positions = positions,
+        .cosine = cosine,
+        .sine = sine,
+        .direction = (float)direction};
+    run_rope(compute, &work);
+}
+
+void compute_rope_operand(struct compute *compute, struct operand to, const float *x,
+    const int32_t *positions, size_t rows, size_t heads, size_t head_dim, bool interleaved,
+    const float *cosine, const float *sine, int direction) {
+    struct rope_work work = {.compute = compute,
+        .rotate = interleaved ? rotate_pairs : compute->rows->rope,
+        .from = x,
+        .to = to,
+        .rows = rows,
+        .heads = heads,
+        .half = head_dim / 2,
+        .positions = positions,
+        .cosine = cosine,
+        .sine = sine,
+        .direction = (float)direction};
+    run_rope(compute, &work);
+}
+
+struct sum_heads_work {
+    float *to;
+    const float *from;
+    size_t rows;
+    const struct attention_shape *shape;
+};
+
+static void sum_heads_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct sum_heads_work *w = context;
+    size_t dim = w->shape->head_dim, group = w->shape->heads / w->shape->kv_heads;
+    size_t columns = w->shape->heads * dim;
+    size_t step = rows_of_task(columns), end = smaller(w->rows, (task + 1) * step);
+    for (size_t row = task * step; row < end; row++)
+        for (size_t head = 0; head < w->shape->kv_heads; head++) {
+            float *to = w->to + (row * w->shape->kv_heads + head) * dim;
+            const float *from = w->from + row * columns + head * group * dim;
+            for (size_t i = 0; i < dim; i++) {
+                float sum = from[i];
+                for (size_t share = 1; share < group; share++)
+                    sum += from[share * dim + i];
+                to[i] = sum;
+            }
+        }
+}
+
+void compute_sum_heads(struct compute *compute, float *to, const float *from, size_t rows,
+    const struct attention_shape *shape) {
+    struct sum_heads_work work = {to, from, rows, shape};
+    size_t columns = shape->heads * shape->head_dim;
+    if (to == from && shape->heads == shape->kv_heads) return;
+    compute_run(compute, cost_of(COMPUTE_ATTENTION_BACKWARD, 2 * rows * columns, 0),
+        tasks_for(rows, rows_of_task(columns)), sum_heads_task, &work);
 }
 
 struct elements_work {
     const struct row_kernels *kernels;
-    float *y, *second;
+    float *y;
     const float *x, *gate, *up;
     size_t count;
 };
@@ -145,21 +236,6 @@ void compute_swiglu(
         .kernels = compute->rows, .y = y, .gate = gate, .up = up, .count = count};
     compute_run(compute, cost_of(COMPUTE_SWIGLU, 3 * count, 10.0 * (double)count),
         tasks_for(count, TASK_ELEMENTS), swiglu_task, &work);
-}
-
-static void swiglu_backward_task(void *context, size_t task, int worker) {
-    (void)worker;
-    const struct elements_work *w = context;
-    size_t at = task * TASK_ELEMENTS, count = smaller(TASK_ELEMENTS, w->count - at);
-    w->kernels->swiglu_backward(
-        w->y + at, w->second + at, w->x + at, w->gate + at, w->up + at, count);
-}
-
-void compute_swiglu_backward(struct compute *compute, float *dgate, float *dup, const float *dy,
-    const float *gate, const float *up, size_t count) {
-    struct elements_work work = {compute->rows, dgate, dup, dy, gate, up, count};
-    compute_run(compute, cost_of(COMPUTE_SWIGLU_BACKWARD, 5 * count, 16.0 * (double)count),
-        tasks_for(count, TASK_ELEMENTS), swiglu_backward_task, &work);
 }
 
 static void add_task(void *context, size_t task, int worker) {
@@ -197,56 +273,89 @@ void compute_add_bias(
         tasks_for(rows, rows_of_task(columns)), add_bias_task, &work);
 }
 
+struct bias_backward_work {
+    const struct compute *compute;
+    float *dbias;
+    struct operand dy;
+    size_t rows, columns;
+};
+
 static void bias_backward_task(void *context, size_t task, int worker) {
     (void)worker;
-    const struct bias_work *w = context;
+    const struct bias_backward_work *w = context;
+    float values[COLUMN_BLOCK];
     size_t first = task * COLUMN_BLOCK, count = smaller(COLUMN_BLOCK, w->columns - first);
-    for (size_t row = 0; row < w->rows; row++)
-        w->kernels->add(w->to + first, w->from + row * w->columns + first, count);
+    for (size_t row = 0; row < w->rows; row++) {
+        w->compute->operands->load(
+            values, compute_operand_at(w->compute, w->dy, row, first).data, count);
+        w->compute->rows->add(w->dbias + first, values, count);
+    }
 }
 
 void compute_bias_backward(
-    struct compute *compute, float *dbias, const float *dy, size_t rows, size_t columns) {
-    struct bias_work work = {compute->rows, dbias, dy, rows, columns};
+    struct compute *compute, float *dbias, struct operand dy, size_t rows, size_t columns) {
+    struct bias_backward_work work = {compute, dbias, dy, rows, columns};
     compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, rows * columns, (double)(rows * columns)),
         tasks_for(columns, COLUMN_BLOCK), bias_backward_task, &work);
 }
 
 struct dropout_work {
+    const struct compute *compute;
     const struct dropout *dropout;
+    struct operand from, to; // or, added up:
     const float *x;
     float *y;
     size_t rows, columns;
-    bool accumulate;
 };
 
-// Four elements share a random number, sixteen bits each.
-static void drop_four(const struct dropout_work *w, size_t first, size_t count) {
-    const struct dropout *d = w->dropout;
-    uint64_t bits = random_bits(d->key, d->stream, first / 4);
-    uint32_t dropped = (uint32_t)(d->probability * 65536.0f);
-    float scale = 1.0f / (1.0f - d->probability);
-    for (size_t i = first; i < first + count; i++, bits >>= 16) {
-        float value = (bits & 0xffff) < dropped ? 0.0f : w->x[i] * scale;
-        w->y[i] = w->accumulate ? w->y[i] + value : value;
+// What is left of an element: four share a random number, sixteen bits each.
+static void drop(const struct dropout *dropout, float *values, uint64_t first, size_t count) {
+    uint32_t dropped = (uint32_t)(dropout->probability * 65536.0f);
+    float scale = 1.0f / (1.0f - dropout->probability);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = first + i;
+        uint64_t bits = random_bits(dropout->key, dropout->stream, at / 4) >> at % 4 * 16;
+        values[i] = (bits & 0xffff) < dropped ? 0.0f : values[i] * scale;
     }
 }
 
-static void dropout_task(void *context, size_t task, int worker) {
+static void dropout_task(void *context, size_t row, int worker) {
+    enum { PIECE = 512 };
     (void)worker;
     const struct dropout_work *w = context;
-    size_t total = w->rows * w->columns, end = smaller(total, (task + 1) * TASK_ELEMENTS);
-    for (size_t i = task * TASK_ELEMENTS; i < end; i += 4)
-        drop_four(w, i, smaller(4, end - i));
+    float values[PIECE];
+    for (size_t at = 0; at < w->columns; at += PIECE) {
+        size_t count = smaller(PIECE, w->columns - at), first = row * w->columns + at;
+        if (w->y)
+            memcpy(values, w->x + first, count * sizeof *values);
+        else
+            w->compute->operands->load(
+                values, compute_operand_at(w->compute, w->from, row, at).data, count);
+        drop(w->dropout, values, first, count);
+        if (w->y)
+            w->compute->rows->add(w->y + first, values, count);
+        else
+            w->compute->operands->store(
+                compute_operand_at(w->compute, w->to, row, at).data, values, count);
+    }
 }
 
-void compute_dropout(struct compute *compute, const struct dropout *dropout, const float *x,
-    float *y, size_t rows, size_t columns, bool accumulate) {
-    struct dropout_work work = {dropout, x, y, rows, columns, accumulate};
+void compute_dropout(struct compute *compute, const struct dropout *dropout, struct operand x,
+    struct operand y, size_t rows, size_t columns) {
+    struct dropout_work work = {
+        .compute = compute, .dropout = dropout, .from = x, .to = y, .columns = columns};
     compute_run(compute,
-        cost_of(
-            COMPUTE_ELEMENTWISE, (accumulate ? 3 : 2) * rows * columns, (double)(rows * columns)),
-        tasks_for(rows * columns, TASK_ELEMENTS), dropout_task, &work);
+        cost_of(COMPUTE_ELEMENTWISE, 2 * rows * columns, (double)(rows * columns)), rows,
+        dropout_task, &work);
+}
+
+void compute_dropout_add(struct compute *compute, const struct dropout *dropout, const float *x,
+    float *y, size_t rows, size_t columns) {
+    struct dropout_work work = {
+        .compute = compute, .dropout = dropout, .x = x, .y = y, .columns = columns};
+    compute_run(compute,
+        cost_of(COMPUTE_ELEMENTWISE, 3 * rows * columns, (double)(rows * columns)), rows,
+        dropout_task, &work);
 }
 
 struct embedding_work {

@@ -18,24 +18,37 @@ void lora_module_shape(
     *out = shapes[module][1];
 }
 
+const enum lora_module lora_group_ends[LORA_GROUPS] = {LORA_V, LORA_O, LORA_UP, LORA_DOWN};
+
+// One entry for each adapted module of a group: all of its As, then its Bs.
+static void add_group(struct lora *lora, const struct model_config *config, size_t layer, int first,
+    enum lora_module last) {
+    size_t begun = lora->entry_count;
+    for (int module = first; module <= (int)last; module++) {
+        if (!(lora->modules & 1u << module)) continue;
+        struct lora_entry *entry = &lora->entries[lora->entry_count];
+        *entry = (struct lora_entry){.layer = layer, .module = module};
+        lora_module_shape(config, module, &entry->in, &entry->out);
+        entry->a_offset = lora->count;
+        lora->count += lora->rank * entry->in;
+        lora->entry_of[layer * LORA_MODULES + (size_t)module] = (int32_t)lora->entry_count++;
+    }
+    for (size_t i = begun; i < lora->entry_count; i++) {
+        lora->entries[i].b_offset = lora->count;
+        lora->count += lora->rank * lora->entries[i].out;
+    }
+}
+
 static bool make_table(struct lora *lora, const struct model_config *config, struct error *error) {
     size_t most = config->layers * LORA_MODULES;
     lora->entries = memory_alloc_array(most, sizeof *lora->entries);
     lora->entry_of = memory_alloc_array(most, sizeof *lora->entry_of);
     if (!lora->entries || !lora->entry_of) return memory_error(error, "the table of LoRA matrices");
+    for (size_t i = 0; i < most; i++)
+        lora->entry_of[i] = -1;
     for (size_t layer = 0; layer < config->layers; layer++)
-        for (int module = 0; module < LORA_MODULES; module++) {
-            size_t at = layer * LORA_MODULES + (size_t)module;
-            lora->entry_of[at] = -1;
-            if (!(lora->modules & 1u << module)) continue;
-            struct lora_entry *entry = &lora->entries[lora->entry_count];
-            *entry = (struct lora_entry){.layer = layer, .module = module};
-            lora_module_shape(config, module, &entry->in, &entry->out);
-            entry->a_offset = lora->count;
-            entry->b_offset = lora->count + lora->rank * entry->in;
-            lora->count += lora->rank * (entry->in + entry->out);
-            lora->entry_of[at] = (int32_t)lora->entry_count++;
-        }
+        for (int group = 0, first = 0; group < LORA_GROUPS; first = lora_group_ends[group++] + 1)
+            add_group(lora, config, layer, first, lora_group_ends[group]);
     return true;
 }
 

@@ -15,6 +15,12 @@ enum { LORA_ALL_MODULES = (1 << LORA_MODULES) - 1, LORA_MAX_RANK = 512 };
 extern const char *const lora_module_names[LORA_MODULES];   // "q_proj", …
 extern const char *const lora_module_parents[LORA_MODULES]; // "self_attn" or "mlp"
 
+// Modules of one group have the same input: q, k and v; o; gate and up; down. The As of a group lie
+// one behind the other, so that they are one matrix.
+enum lora_group { LORA_QKV, LORA_OUTPUT, LORA_GATE_UP, LORA_INNER, LORA_GROUPS };
+
+extern const enum lora_module lora_group_ends[LORA_GROUPS]; // the last module of each
+
 struct lora_entry {
     size_t layer;
     enum lora_module module;

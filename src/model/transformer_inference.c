@@ -177,8 +177,12 @@ static void set_attention_spans(struct inference *s, size_t layer) {
     for (size_t i = 0; i < s->span_count; i++) {
         const struct inference_span *span = &s->spans[i];
         size_t at = layer * span->kv->capacity * columns;
-        s->attention_spans[i] = (struct attention_span){span->first_row, span->row_count,
-            span->kv->length, span->kv->keys + at, span->kv->values + at, columns, NULL, NULL};
+        size_t positions = span->kv->length + span->row_count;
+        s->attention_spans[i] = (struct attention_span){.first_row = span->first_row,
+            .query_count = span->row_count,
+            .first_position = span->kv->length,
+            .keys = matrix_f32(span->kv->keys + at, positions, columns),
+            .values = matrix_f32(span->kv->values + at, positions, columns)};
     }
 }
 
@@ -207,7 +211,6 @@ static void normalise_heads(struct inference *s, float *x, const float *weight, 
 static void attention(struct inference *s, size_t layer) {
     const struct model_config *c = s->config;
     const struct transformer_layer *weights = &s->transformer->layers[layer];
-    struct attention_shape shape = layer_attention(c, layer);
     linear(s, layer, LORA_Q, s->norm, s->query, false);
     linear(s, layer, LORA_K, s->norm, s->key, false);
     linear(s, layer, LORA_V, s->norm, s->value, false);
@@ -219,8 +222,12 @@ static void attention(struct inference *s, size_t layer) {
         c->rope_interleaved, s->rope.cosine, s->rope.sine, 1);
     store_keys(s, layer);
     set_attention_spans(s, layer);
-    compute_attention(
-        s->compute, s->attention, NULL, s->query, s->attention_spans, s->span_count, &shape);
+    struct attention attention = {.spans = s->attention_spans,
+        .span_count = s->span_count,
+        .shape = layer_attention(c, layer),
+        .query = matrix_f32(s->query, s->rows, query_columns(c)),
+        .output_f32 = s->attention};
+    compute_attention(s->compute, &attention);
     linear(s, layer, LORA_O, s->attention, s->x, true);
 }
 

@@ -71,9 +71,13 @@ bool training_create(struct training **training, const struct transformer *trans
     struct error *error) WARN_UNUSED;
 void training_free(struct training *training);
 
-// Bytes that training_create would take for these.
+// Bytes that training_create would take for these, whatever the machine: where operands are f32.
 uint64_t training_bytes(
     const struct model_config *config, const struct lora *lora, size_t max_rows, uint64_t budget);
+
+// The same with the operands of this compute, which may be half as wide.
+uint64_t training_bytes_on(const struct compute *compute, const struct model_config *config,
+    const struct lora *lora, size_t max_rows, uint64_t budget);
 
 // Adds the gradient of Σ weight · loss to `gradients`, a block in the form of lora->parameters or
 // parameters->values. Adds to *result. target_losses [target_count] (may be NULL) get each target's

@@ -1,18 +1,17 @@
 // The product in bf16 with f32 sums, for processors with vdpbf16ps: each step multiplies a pair of
 // neighbouring k for 16 columns. 14 rows by 2 vectors of columns use 28 of the 32 registers for
-// sums.
+// sums. Pairs of the left operand are broadcast from where they lie, so that it is never packed.
 #include "compute/compute_internal.h"
 #include "compute/cpu/read_kernels.h"
+#include "compute/cpu/shuffle_avx512.h"
 #include <immintrin.h>
 
-enum { MR = 14, NR = 32, KC = 576 };
+enum { MR = 14, NR = 32, KC = 1600 };
 
 // ---- reading 32 neighbouring elements, or 16 of two rows, as bf16 pairs ----
 
 static inline __m512i pair_up(__m512 even, __m512 odd) {
-    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
-    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
-    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+    return interleave_halves((__m512i)_mm512_cvtne2ps_pbh(odd, even));
 }
 
 // `count` ≤ 32 elements of one row: pair j is elements 2j and 2j + 1; zeros behind the end.
@@ -39,39 +38,15 @@ static inline __m512 sixteen_as_f32(const uint8_t *row, enum data_type type, __m
 static inline __m512i column_pairs(
     const uint8_t *row, const uint8_t *next, enum data_type type, __mmask16 mask) {
     if (type == DATA_BF16) {
-        __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, row));
-        if (!next) return low;
-        __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, next));
-        return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+        __m256i low = _mm256_maskz_loadu_epi16(mask, row);
+        __m256i high = next ? _mm256_maskz_loadu_epi16(mask, next) : _mm256_setzero_si256();
+        return interleave_halves(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
     }
     return pair_up(sixteen_as_f32(row, type, mask),
         next ? sixteen_as_f32(next, type, mask) : _mm512_setzero_ps());
 }
 
 // ---- packing ----
-
-// The transpose of 16 × 16 words in four rounds of interleaving.
-static inline void transpose_words(__m512i r[16]) {
-    __m512i t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int j = 0; j < 2; j++) {
-            r[i + 2 * j] = _mm512_unpacklo_epi64(t[i + j], t[i + j + 2]);
-            r[i + 2 * j + 1] = _mm512_unpackhi_epi64(t[i + j], t[i + j + 2]);
-        }
-    for (int i = 0; i < 16; i += 8)
-        for (int j = 0; j < 4; j++) {
-            t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0x88);
-            t[i + j + 4] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0xdd);
-        }
-    for (int j = 0; j < 8; j++) {
-        r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
-        r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
-    }
-}
 
 // 16 vectors at most, each a row of the matrix, to columns `column` … of the panel.
 static inline void pack_rows(uint32_t *panel, size_t width, const uint8_t *data,
@@ -108,39 +83,58 @@ static inline void pack_columns(uint32_t *panel, size_t width, const uint8_t *da
     else                                                                                           \
         pack_columns(panel, width, data, type, row_bytes, here, lanes, depth);
 
+enum { QUANTIZED_DEPTH = 128 };
+
 // `count` elements of a quantised row as bf16; the buffer has room for whole groups of 32.
 static void read_as_bf16(
     const struct matrix *matrix, size_t row, size_t column, size_t count, uint16_t *to) {
-    float values[KC];
+    float values[QUANTIZED_DEPTH];
     fast_read(matrix, row, column, count, values);
-    for (size_t i = 0; i < count; i += 32) {
-        size_t left = count - i;
-        __m512 low =
-            _mm512_maskz_loadu_ps(left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1), values + i);
-        __m512 high = _mm512_maskz_loadu_ps(left >= 32   ? 0xffff
-                                            : left <= 16 ? 0
-                                                         : (__mmask16)((1u << (left - 16)) - 1),
-            left > 16 ? values + i + 16 : values);
-        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(high, low));
-    }
+    for (size_t i = count; i % 32; i++)
+        values[i] = 0;
+    for (size_t i = 0; i < count; i += 32)
+        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(
+                                        _mm512_loadu_ps(values + i + 16), _mm512_loadu_ps(values + i)));
 }
 
 // Quantised weights become a small block of bf16 first, and go on as such.
 static void pack_quantized(uint32_t *panel, size_t width, const struct matrix *matrix,
     bool k_contiguous, size_t first, size_t count, size_t k, size_t depth) {
-    uint16_t block[NR * KC];
-    for (size_t i = 0; k_contiguous && i < count; i++)
-        read_as_bf16(matrix, first + i, k, depth, block + i * KC);
-    for (size_t i = 0; !k_contiguous && i < depth; i++)
-        read_as_bf16(matrix, k + i, first, count, block + i * NR);
-    for (size_t column = 0; column < width; column += 16) {
-        size_t lanes = smaller(16, width - column);
-        size_t here = count > column ? smaller(16, count - column) : 0;
-        const uint8_t *data = (const uint8_t *)(block + column * (k_contiguous ? KC : 1));
-        if (k_contiguous)
-            pack_rows(panel + column, width, data, DATA_BF16, KC * 2, 2, here, lanes, depth);
-        else
-            pack_columns(panel + column, width, data, DATA_BF16, NR * 2, here, lanes, depth);
+    uint16_t block[NR * QUANTIZED_DEPTH];
+    size_t row_bytes = 2 * (k_contiguous ? QUANTIZED_DEPTH : NR);
+    for (size_t at = 0; at < depth; at += QUANTIZED_DEPTH, panel += QUANTIZED_DEPTH / 2 * width) {
+        size_t here = smaller(QUANTIZED_DEPTH, depth - at);
+        for (size_t i = 0; k_contiguous && i < count; i++)
+            read_as_bf16(matrix, first + i, k + at, here, block + i * QUANTIZED_DEPTH);
+        for (size_t i = 0; !k_contiguous && i < here; i++)
+            read_as_bf16(matrix, k + at + i, first, count, block + i * NR);
+        for (size_t column = 0; column < width; column += 16) {
+            size_t lanes = smaller(16, width - column);
+            size_t some = count > column ? smaller(16, count - column) : 0;
+            const uint8_t *data =
+                (const uint8_t *)(block + column * (k_contiguous ? QUANTIZED_DEPTH : 1));
+            if (k_contiguous)
+                pack_rows(panel + column, width, data, DATA_BF16, row_bytes, 2, some, lanes, here);
+            else
+                pack_columns(panel + column, width, data, DATA_BF16, row_bytes, some, lanes, here);
+        }
+    }
+}
+
+// 32 columns of bf16, two rows at a time: the way of input gradients.
+static void pack_whole_columns(
+    uint32_t *panel, const uint8_t *data, size_t row_bytes, size_t depth) {
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40,
+        8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
+    for (size_t k = 0; k < depth; k += 2, panel += NR, data += 2 * row_bytes) {
+        _mm_prefetch((const char *)data + 16 * row_bytes, _MM_HINT_T0);
+        _mm_prefetch((const char *)data + 17 * row_bytes, _MM_HINT_T0);
+        __m512i first = _mm512_loadu_si512(data);
+        __m512i second =
+            k + 1 < depth ? _mm512_loadu_si512(data + row_bytes) : _mm512_setzero_si512();
+        _mm512_storeu_si512(panel, _mm512_permutex2var_epi16(first, low, second));
+        _mm512_storeu_si512(panel + 16, _mm512_permutex2var_epi16(first, high, second));
     }
 }
 
@@ -150,6 +144,11 @@ static void bf16_pack(void *to, size_t width, const struct matrix *matrix, bool 
     size_t row_bytes = matrix->stride * element;
     if (!element) {
         pack_quantized(to, width, matrix, k_contiguous, first, count, k, depth);
+        return;
+    }
+    if (matrix->type == DATA_BF16 && !k_contiguous && width == NR && count == NR) {
+        const uint8_t *data = (const uint8_t *)matrix->data + k * row_bytes + first * element;
+        pack_whole_columns(to, data, row_bytes, depth);
         return;
     }
     for (size_t column = 0; column < width; column += 16) {
@@ -177,39 +176,83 @@ static void bf16_pack(void *to, size_t width, const struct matrix *matrix, bool 
 
 // ---- multiplying ----
 
-static inline void store_row(float *c, __m512 sum, __mmask16 mask, __m512 alpha, bool accumulate) {
-    sum = _mm512_mul_ps(sum, alpha);
-    if (accumulate) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, c));
-    _mm512_mask_storeu_ps(c, mask, sum);
-}
+// Fourteen rows hang on three addresses, five to each, so that one register holds their distance.
+#define MULTIPLY_ROW(i, address)                                                                   \
+    if (i < rows) {                                                                                \
+        int bits;                                                                                  \
+        memcpy(&bits, address, sizeof bits);                                                       \
+        __m512bh pair = (__m512bh)_mm512_set1_epi32(bits);                                         \
+        sum[i][0] = _mm512_dpbf16_ps(sum[i][0], pair, b0);                                         \
+        if (vectors > 1) sum[i][1] = _mm512_dpbf16_ps(sum[i][1], pair, b1);                        \
+    }
 
-static void bf16_multiply(size_t depth, const void *panel_a, const void *panel_b, float *c,
-    size_t c_stride, size_t rows, size_t columns, float alpha, bool accumulate) {
-    const int *a = panel_a;
-    const uint32_t *b = panel_b;
+static inline __attribute__((always_inline)) void multiply_rows(const struct gemm_segment *segments,
+    size_t count, float *tile, size_t stride, bool accumulate, const size_t rows,
+    const size_t vectors) {
     __m512 sum[MR][2];
 #pragma GCC unroll 14
-    for (size_t i = 0; i < MR; i++)
-        sum[i][0] = sum[i][1] = _mm512_setzero_ps();
-    for (size_t k = 0; k < depth; k += 2, a += MR, b += NR) {
-        __m512bh b0 = (__m512bh)_mm512_loadu_si512(b);
-        __m512bh b1 = (__m512bh)_mm512_loadu_si512(b + 16);
-#pragma GCC unroll 14
-        for (size_t i = 0; i < MR; i++) {
-            __m512bh pair = (__m512bh)_mm512_set1_epi32(a[i]);
-            sum[i][0] = _mm512_dpbf16_ps(sum[i][0], pair, b0);
-            sum[i][1] = _mm512_dpbf16_ps(sum[i][1], pair, b1);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < vectors; v++)
+            sum[i][v] = accumulate ? _mm512_loadu_ps(tile + i * stride + 16 * v)
+                                   : _mm512_setzero_ps();
+    for (size_t s = 0; s < count; s++) {
+        size_t step = segments[s].a_stride * 2, triple = 3 * step;
+        const uint8_t *a = segments[s].a, *b = segments[s].panel;
+        const uint8_t *middle = a + 5 * step, *last = a + 10 * step;
+        for (size_t k = 0; k < segments[s].depth; k += 2) {
+            __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = b0;
+            if (vectors > 1) b1 = (__m512bh)_mm512_loadu_si512(b + 64);
+            MULTIPLY_ROW(0, a)
+            MULTIPLY_ROW(1, a + step)
+            MULTIPLY_ROW(2, a + 2 * step)
+            MULTIPLY_ROW(3, a + triple)
+            MULTIPLY_ROW(4, a + 4 * step)
+            MULTIPLY_ROW(5, middle)
+            MULTIPLY_ROW(6, middle + step)
+            MULTIPLY_ROW(7, middle + 2 * step)
+            MULTIPLY_ROW(8, middle + triple)
+            MULTIPLY_ROW(9, middle + 4 * step)
+            MULTIPLY_ROW(10, last)
+            MULTIPLY_ROW(11, last + step)
+            MULTIPLY_ROW(12, last + 2 * step)
+            MULTIPLY_ROW(13, last + triple)
+            a += 4, middle += 4, last += 4, b += vectors * 64;
         }
     }
-    uint32_t bits = columns >= NR ? 0xffffffffu : (1u << columns) - 1;
-    __m512 factor = _mm512_set1_ps(alpha);
 #pragma GCC unroll 14
-    for (size_t i = 0; i < MR; i++)
-        if (i < rows) {
-            store_row(c + i * c_stride, sum[i][0], (__mmask16)bits, factor, accumulate);
-            store_row(
-                c + i * c_stride + 16, sum[i][1], (__mmask16)(bits >> 16), factor, accumulate);
-        }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < vectors; v++)
+            _mm512_storeu_ps(tile + i * stride + 16 * v, sum[i][v]);
+}
+
+#define ROWS_CASE(n)                                                                               \
+    case n:                                                                                        \
+        if (width > 16)                                                                            \
+            multiply_rows(segments, count, tile, stride, accumulate, n, 2);                        \
+        else                                                                                       \
+            multiply_rows(segments, count, tile, stride, accumulate, n, 1);                        \
+        break;
+
+static void bf16_multiply(const struct gemm_segment *segments, size_t count, float *tile,
+    size_t stride, size_t rows, size_t width, bool accumulate) {
+    switch (rows) {
+        ROWS_CASE(1)
+        ROWS_CASE(2)
+        ROWS_CASE(3)
+        ROWS_CASE(4)
+        ROWS_CASE(5)
+        ROWS_CASE(6)
+        ROWS_CASE(7)
+        ROWS_CASE(8)
+        ROWS_CASE(9)
+        ROWS_CASE(10)
+        ROWS_CASE(11)
+        ROWS_CASE(12)
+        ROWS_CASE(13)
+        ROWS_CASE(14)
+    default:
+        break;
+    }
 }
 
 static double bf16_saturate(size_t rounds) {

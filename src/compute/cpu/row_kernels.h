@@ -1,36 +1,17 @@
 // The row kernels once more, written so that a compiler turns them into vector code: sums in LANES
 // independent parts (added at the end in a fixed order), and an exponential without branches or
-// tables. Each cpu/rows_<set>.c defines ROW_KERNELS (the table's name) and LANES, and includes
-// this.
+// tables. Each cpu/rows_<set>.c defines ROW_KERNELS (the table's name) and includes this.
 #include "compute/compute_internal.h"
 #include "compute/cpu/read_kernels.h"
+#include "compute/cpu/vector_math.h"
+#if defined(__AVX512F__)
+#include "compute/cpu/shuffle_avx512.h"
+#endif
 #include <math.h>
 
-// exp(x) by 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial of degree 6: relative error below 2e-7.
-// Below -87.3 the result is 0, not a subnormal number; above 88.3 it stays at the largest. What is
-// no number stays none.
-static inline float fast_exp(float x) {
-    float bounded = x > -87.3f ? (x < 88.3f ? x : 88.3f) : -87.3f; // what is no number, too
-    float shifted = bounded * 1.44269504f + 12582912.0f; // 1.5 · 2²³: rounds to an integer
-    float n = shifted - 12582912.0f;
-    float r = bounded - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
-    float p = 1.38888889e-3f;
-    p = p * r + 8.33333333e-3f;
-    p = p * r + 4.16666667e-2f;
-    p = p * r + 1.66666667e-1f;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    int32_t power = ((int32_t)n + 127) << 23;
-    float scale;
-    memcpy(&scale, &power, sizeof scale);
-    return x < -87.3f ? 0.0f : x == x ? p * scale : x;
-}
-
-static inline float sum_lanes(const float *lanes) {
+static inline float sum_lanes(const float *from) {
     float parts[LANES];
-    memcpy(parts, lanes, sizeof parts);
+    memcpy(parts, from, sizeof parts);
     for (size_t width = LANES / 2; width; width /= 2)
         for (size_t i = 0; i < width; i++)
             parts[i] += parts[i + width];
@@ -38,12 +19,12 @@ static inline float sum_lanes(const float *lanes) {
 }
 
 static float fast_dot(const float *x, const float *y, size_t count) {
-    float lanes[LANES] = {0};
+    float parts[LANES] = {0};
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
-            lanes[j] += x[i + j] * y[i + j];
-    float sum = sum_lanes(lanes);
+            parts[j] += x[i + j] * y[i + j];
+    float sum = sum_lanes(parts);
     for (size_t i = whole; i < count; i++)
         sum += x[i] * y[i];
     return sum;
@@ -59,12 +40,12 @@ static float fast_rmsnorm(
 
 static void fast_rmsnorm_backward(float *dx, const float *dy, const float *x, const float *weight,
     float inverse_rms, size_t columns) {
-    float lanes[LANES] = {0};
+    float parts[LANES] = {0};
     size_t whole = columns - columns % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
-            lanes[j] += weight[i + j] * dy[i + j] * x[i + j];
-    float sum = sum_lanes(lanes);
+            parts[j] += weight[i + j] * dy[i + j] * x[i + j];
+    float sum = sum_lanes(parts);
     for (size_t i = whole; i < columns; i++)
         sum += weight[i] * dy[i] * x[i];
     float common = sum * inverse_rms * inverse_rms * inverse_rms / (float)columns;
@@ -84,35 +65,19 @@ static void fast_rope(float *row, size_t heads, size_t half, const float *cosine
     }
 }
 
-// In blocks through the stack, here and in the backward pass, because results may replace operands.
-static void fast_swiglu(float *y, const float *gate, const float *up, size_t count) {
-    enum { BLOCK = 64 };
-    float block[BLOCK];
-    for (size_t first = 0; first < count; first += BLOCK) {
-        size_t size = smaller(BLOCK, count - first);
-        for (size_t i = 0; i < size; i++) {
-            float g = gate[first + i];
-            block[i] = g / (1.0f + fast_exp(-g)) * up[first + i];
-        }
-        memcpy(y + first, block, size * sizeof *y);
-    }
+static inline lanes sigmoid(lanes x) {
+    return 1.0f / (1.0f + lanes_exp(-x));
 }
 
-static void fast_swiglu_backward(
-    float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t count) {
-    enum { BLOCK = 64 };
-    float new_gate[BLOCK], new_up[BLOCK];
-    for (size_t first = 0; first < count; first += BLOCK) {
-        size_t size = smaller(BLOCK, count - first);
-        for (size_t i = 0; i < size; i++) {
-            float g = gate[first + i], u = up[first + i], d = dy[first + i];
-            float sigmoid = 1.0f / (1.0f + fast_exp(-g));
-            new_gate[i] = d * u * sigmoid * (1.0f + g * (1.0f - sigmoid));
-            new_up[i] = d * g * sigmoid;
-        }
-        memcpy(dgate + first, new_gate, size * sizeof *dgate);
-        memcpy(dup + first, new_up, size * sizeof *dup);
+static void fast_swiglu(float *y, const float *gate, const float *up, size_t count) {
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        lanes g = lanes_load(gate + i);
+        lanes_store(y + i, g * sigmoid(g) * lanes_load(up + i));
     }
+    if (i == count) return;
+    lanes g = lanes_load_some(gate + i, count - i, 0), u = lanes_load_some(up + i, count - i, 0);
+    lanes_store_some(y + i, g * sigmoid(g) * u, count - i);
 }
 
 static void fast_add(float *restrict y, const float *restrict x, size_t count) {
@@ -126,42 +91,74 @@ static void fast_add_scaled(
         y[i] += factor * x[i];
 }
 
+static void add_transposed_block(
+    float *to, size_t to_stride, const float *from, size_t from_stride, size_t rows, size_t columns) {
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < rows; i++)
+            to[j * to_stride + i] += from[i * from_stride + j];
+}
+
+static void fast_add_transposed(
+    float *to, size_t to_stride, const float *from, size_t from_stride, size_t rows, size_t columns) {
+    enum { BLOCK = 16 };
+    for (size_t i = 0; i < rows; i += BLOCK)
+        for (size_t j = 0; j < columns; j += BLOCK) {
+            float *target = to + j * to_stride + i;
+            const float *source = from + i * from_stride + j;
+#if defined(__AVX512F__)
+            if (rows - i >= BLOCK && columns - j >= BLOCK) {
+                __m512i words[BLOCK];
+                for (size_t row = 0; row < BLOCK; row++)
+                    words[row] = _mm512_loadu_si512(source + row * from_stride);
+                transpose_words(words);
+                for (size_t row = 0; row < BLOCK; row++)
+                    lanes_store(target + row * to_stride,
+                        lanes_load(target + row * to_stride) + (lanes)words[row]);
+                continue;
+            }
+#endif
+            add_transposed_block(target, to_stride, source, from_stride, smaller(BLOCK, rows - i),
+                smaller(BLOCK, columns - j));
+        }
+}
+
 static void fast_scale(float *x, float factor, size_t count) {
     for (size_t i = 0; i < count; i++)
         x[i] *= factor;
 }
 
 static float fast_maximum(const float *x, size_t count) {
-    float lanes[LANES];
+    float parts[LANES];
     for (size_t j = 0; j < LANES; j++)
-        lanes[j] = -INFINITY;
+        parts[j] = -INFINITY;
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
-            lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+            parts[j] = x[i + j] > parts[j] ? x[i + j] : parts[j];
     float maximum = -INFINITY;
     for (size_t j = 0; j < LANES; j++)
-        maximum = lanes[j] > maximum ? lanes[j] : maximum;
+        maximum = parts[j] > maximum ? parts[j] : maximum;
     for (size_t i = whole; i < count; i++)
         maximum = x[i] > maximum ? x[i] : maximum;
     return maximum;
 }
 
-static float fast_exp_sum(float *y, const float *x, float shift, size_t count) {
-    float lanes[LANES] = {0};
-    size_t whole = count - count % LANES;
-    for (size_t i = 0; i < whole; i += LANES)
-        for (size_t j = 0; j < LANES; j++) {
-            float value = fast_exp(x[i + j] - shift);
-            y[i + j] = value;
-            lanes[j] += value;
-        }
-    float sum = sum_lanes(lanes);
-    for (size_t i = whole; i < count; i++) {
-        y[i] = fast_exp(x[i] - shift);
-        sum += y[i];
+static float fast_exp_sum(float *y, const float *x, float scale, float shift, size_t count) {
+    lanes sum = lanes_all(0);
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        lanes value = lanes_exp(lanes_load(x + i) * scale - shift);
+        lanes_store(y + i, value);
+        sum += value;
     }
-    return sum;
+    if (i < count) {
+        float rest[LANES] = {0};
+        lanes value = lanes_exp(lanes_load_some(x + i, count - i, 0) * scale - shift);
+        lanes_store_some(y + i, value, count - i);
+        lanes_store_some(rest, value, count - i);
+        sum += lanes_load(rest);
+    }
+    return lanes_sum(sum);
 }
 
 static void fast_softmax_gradient(float *restrict ds, const float *restrict p,
@@ -171,14 +168,14 @@ static void fast_softmax_gradient(float *restrict ds, const float *restrict p,
 }
 
 static double fast_square_sum(const float *x, size_t count) {
-    double lanes[LANES] = {0};
+    double parts[LANES] = {0};
     size_t whole = count - count % LANES;
     for (size_t i = 0; i < whole; i += LANES)
         for (size_t j = 0; j < LANES; j++)
-            lanes[j] += (double)x[i + j] * (double)x[i + j];
+            parts[j] += (double)x[i + j] * (double)x[i + j];
     double sum = 0;
     for (size_t j = 0; j < LANES; j++)
-        sum += lanes[j];
+        sum += parts[j];
     for (size_t i = whole; i < count; i++)
         sum += (double)x[i] * (double)x[i];
     return sum;
@@ -243,9 +240,9 @@ const struct row_kernels ROW_KERNELS = {
     .rmsnorm_backward = fast_rmsnorm_backward,
     .rope = fast_rope,
     .swiglu = fast_swiglu,
-    .swiglu_backward = fast_swiglu_backward,
     .add = fast_add,
     .add_scaled = fast_add_scaled,
+    .add_transposed = fast_add_transposed,
     .scale = fast_scale,
     .dot = fast_dot,
     .maximum = fast_maximum,

@@ -1,6 +1,5 @@
 // The row kernels for AVX2 with FMA.
 #define ROW_KERNELS row_kernels_avx2
-#define LANES 8
 #define ROW_F16_TO_F32 _cvtsh_ss
 #include <immintrin.h>
 

@@ -1,6 +1,5 @@
 // The row kernels for AVX-512.
 #define ROW_KERNELS row_kernels_avx512
-#define LANES 16
 #define ROW_F16_TO_F32 _cvtsh_ss
 #include <immintrin.h>
 

@@ -1,0 +1,323 @@
+// Kernels around products, one source for each instruction set and type of operands. A file defines
+// OPERAND_KERNELS (the table's name) and, where operands are bf16, OPERAND_BF16, and includes this.
+#include "compute/compute_internal.h"
+#include "compute/cpu/vector_math.h"
+#include <math.h>
+
+#if defined(OPERAND_BF16)
+#include "compute/cpu/shuffle_avx512.h"
+
+typedef uint16_t element;
+#define OPERAND_TYPE DATA_BF16
+
+static inline lanes load_lanes(const element *from) {
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+    return (lanes)_mm512_slli_epi32(wide, 16);
+}
+
+static inline void store_lanes(element *to, lanes values) {
+    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)values));
+}
+
+// Logits wait in f16, which keeps three bits more of them than bf16 would.
+static inline void store_logits(element *to, lanes values) {
+    const __m512 most = _mm512_set1_ps(65504.0f), least = _mm512_set1_ps(-65504.0f);
+    __m512 bounded = _mm512_min_ps(most, _mm512_max_ps(least, (__m512)values));
+    _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(bounded, _MM_FROUND_TO_NEAREST_INT));
+}
+
+static inline lanes load_logits(const element *from) {
+    return (lanes)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from));
+}
+
+#else
+
+typedef float element;
+#define OPERAND_TYPE DATA_F32
+
+static inline lanes load_lanes(const element *from) {
+    return lanes_load(from);
+}
+
+static inline void store_lanes(element *to, lanes values) {
+    lanes_store(to, values);
+}
+
+static inline void store_logits(element *to, lanes values) {
+    lanes_store(to, values);
+}
+
+static inline lanes load_logits(const element *from) {
+    return lanes_load(from);
+}
+
+#endif
+
+static inline lanes load_some(const element *from, size_t count) {
+    element buffer[LANES] = {0};
+    memcpy(buffer, from, count * sizeof *from);
+    return load_lanes(buffer);
+}
+
+static inline void store_some(element *to, lanes values, size_t count) {
+    element buffer[LANES];
+    store_lanes(buffer, values);
+    memcpy(to, buffer, count * sizeof *to);
+}
+
+static void operand_store(void *to, const float *from, size_t count) {
+    element *values = to;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        store_lanes(values + i, lanes_load(from + i));
+    if (i < count) store_some(values + i, lanes_load_some(from + i, count - i, 0), count - i);
+}
+
+static void operand_load(float *to, const void *from, size_t count) {
+    const element *values = from;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        lanes_store(to + i, load_lanes(values + i));
+    if (i < count) lanes_store_some(to + i, load_some(values + i, count - i), count - i);
+}
+
+// ---- transposing ----
+
+static void transpose_block(element *to, size_t to_stride, const element *from, size_t from_stride,
+    size_t rows, size_t columns) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+#if defined(OPERAND_BF16)
+
+// 32 rows of 16 elements: pairs of rows become words, and words are transposed.
+static void transpose_whole(
+    uint16_t *to, size_t to_stride, const uint16_t *from, size_t from_stride) {
+    __m512i r[16];
+    for (size_t i = 0; i < 16; i++) {
+        const uint16_t *row = from + 2 * i * from_stride;
+        __m256i first = _mm256_loadu_si256((const __m256i *)row);
+        __m256i second = _mm256_loadu_si256((const __m256i *)(row + from_stride));
+        r[i] = interleave_halves(_mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1));
+    }
+    transpose_words(r);
+    for (size_t j = 0; j < 16; j++)
+        _mm512_storeu_si512(to + j * to_stride, r[j]);
+}
+
+enum { WHOLE_ROWS = 32, WHOLE_COLUMNS = 16 };
+
+#else
+
+enum { WHOLE_ROWS = 16, WHOLE_COLUMNS = 16 };
+
+static void transpose_whole(float *to, size_t to_stride, const float *from, size_t from_stride) {
+    transpose_block(to, to_stride, from, from_stride, WHOLE_ROWS, WHOLE_COLUMNS);
+}
+
+#endif
+
+static void operand_transpose(
+    void *to, size_t to_stride, const void *from, size_t from_stride, size_t rows, size_t columns) {
+    for (size_t i = 0; i < rows; i += WHOLE_ROWS)
+        for (size_t j = 0; j < columns; j += WHOLE_COLUMNS) {
+            element *target = (element *)to + j * to_stride + i;
+            const element *source = (const element *)from + i * from_stride + j;
+            if (rows - i >= WHOLE_ROWS && columns - j >= WHOLE_COLUMNS)
+                transpose_whole(target, to_stride, source, from_stride);
+            else
+                transpose_block(target, to_stride, source, from_stride,
+                    smaller(WHOLE_ROWS, rows - i), smaller(WHOLE_COLUMNS, columns - j));
+        }
+}
+
+// ---- what becomes of a tile ----
+
+static void finish_store(const struct product_finish *finish, const struct product_tile *tile) {
+    lanes alpha = lanes_all(finish->alpha);
+    for (size_t i = 0; i < tile->rows; i++) {
+        size_t at = (tile->row + i) * finish->to_stride + tile->column;
+        const float *values = tile->values + i * tile->stride;
+        for (size_t j = 0; j < tile->columns; j += LANES) {
+            size_t count = smaller(LANES, tile->columns - j);
+            bool whole = count == LANES;
+            lanes sum = lanes_load(values + j) * alpha;
+            if (finish->addend)
+                sum += whole ? lanes_load(finish->addend + at + j)
+                             : lanes_load_some(finish->addend + at + j, count, 0);
+            if (finish->bias)
+                sum += whole ? lanes_load(finish->bias + tile->column + j)
+                             : lanes_load_some(finish->bias + tile->column + j, count, 0);
+            if (whole)
+                lanes_store(finish->to_f32 + at + j, sum);
+            else
+                lanes_store_some(finish->to_f32 + at + j, sum, count);
+        }
+    }
+}
+
+static element *operand_place(struct operand operand, const struct product_tile *tile, size_t i) {
+    return (element *)operand.data + (tile->row + i) * operand.stride + tile->column;
+}
+
+static lanes biased(lanes values, const float *bias, size_t column, size_t count) {
+    if (!bias) return values;
+    return values + (count == LANES ? lanes_load(bias + column)
+                                    : lanes_load_some(bias + column, count, 0));
+}
+
+static inline void place_lanes(element *to, lanes values, size_t count) {
+    if (count == LANES)
+        store_lanes(to, values);
+    else
+        store_some(to, values, count);
+}
+
+static void finish_store_operand(
+    const struct product_finish *finish, const struct product_tile *tile) {
+    lanes alpha = lanes_all(finish->alpha);
+    for (size_t i = 0; i < tile->rows; i++) {
+        element *to = operand_place(finish->to, tile, i);
+        const float *values = tile->values + i * tile->stride;
+        for (size_t j = 0; j < tile->columns; j += LANES) {
+            size_t count = smaller(LANES, tile->columns - j);
+            lanes sum = lanes_load(values + j) * alpha;
+            place_lanes(to + j, biased(sum, finish->bias, tile->column + j, count), count);
+        }
+    }
+}
+
+static void finish_add_transposed(
+    const struct product_finish *finish, const struct product_tile *tile) {
+    for (size_t j = 0; j < tile->columns; j++) {
+        float *to = finish->to_f32 + (tile->column + j) * finish->to_stride + tile->row;
+        for (size_t i = 0; i < tile->rows; i++)
+            to[i] += finish->alpha * tile->values[i * tile->stride + j];
+    }
+}
+
+static inline lanes sigmoid(lanes x) {
+    return 1.0f / (1.0f + lanes_exp(-x));
+}
+
+static void finish_swiglu(const struct product_finish *finish, const struct product_tile *tile) {
+    for (size_t i = 0; i < tile->rows; i++) {
+        element *gate = operand_place(finish->gate, tile, i);
+        element *up = operand_place(finish->up, tile, i), *to = operand_place(finish->to, tile, i);
+        for (size_t j = 0; j < tile->columns; j += LANES) {
+            size_t count = smaller(LANES, tile->columns - j), column = tile->column + j;
+            lanes g = lanes_load(tile->values + i * tile->stride + j);
+            lanes u = lanes_load(tile->twin + i * tile->stride + j);
+            g = biased(g, finish->bias, column, count);
+            u = biased(u, finish->twin_bias, column, count);
+            place_lanes(gate + j, g, count);
+            place_lanes(up + j, u, count);
+            place_lanes(to + j, g * sigmoid(g) * u, count);
+        }
+    }
+}
+
+static void finish_swiglu_backward(
+    const struct product_finish *finish, const struct product_tile *tile) {
+    for (size_t i = 0; i < tile->rows; i++) {
+        const element *gate = operand_place(finish->gate, tile, i);
+        const element *up = operand_place(finish->up, tile, i);
+        element *dgate = operand_place(finish->dgate, tile, i);
+        element *dup = operand_place(finish->dup, tile, i);
+        element *to = operand_place(finish->to, tile, i);
+        for (size_t j = 0; j < tile->columns; j += LANES) {
+            size_t count = smaller(LANES, tile->columns - j);
+            bool whole = count == LANES;
+            lanes d = lanes_load(tile->values + i * tile->stride + j);
+            lanes g = whole ? load_lanes(gate + j) : load_some(gate + j, count);
+            lanes u = whole ? load_lanes(up + j) : load_some(up + j, count);
+            lanes s = sigmoid(g), swish = g * s;
+            place_lanes(to + j, swish * u, count);
+            place_lanes(dgate + j, d * u * s * (1.0f + g * (1.0f - s)), count);
+            place_lanes(dup + j, d * swish, count);
+        }
+    }
+}
+
+static void finish_logits(const struct product_finish *finish, const struct product_tile *tile) {
+    for (size_t i = 0; i < tile->rows; i++) {
+        element *to = operand_place(finish->to, tile, i);
+        for (size_t j = 0; j < tile->columns; j += LANES) {
+            size_t count = smaller(LANES, tile->columns - j);
+            lanes values = lanes_load(tile->values + i * tile->stride + j);
+            if (count == LANES) {
+                store_logits(to + j, values);
+            } else {
+                element buffer[LANES];
+                store_logits(buffer, values);
+                memcpy(to + j, buffer, count * sizeof *to);
+            }
+        }
+    }
+}
+
+// ---- cross-entropy ----
+
+// The logits of one row from `at` on; behind its end, what exp makes 0 of.
+static inline lanes logits_at(const element *logits, size_t vocabulary, size_t at) {
+    if (vocabulary - at >= LANES) return load_logits(logits + at);
+    element buffer[LANES];
+    store_logits(buffer, lanes_all(-65504.0f));
+    memcpy(buffer, logits + at, (vocabulary - at) * sizeof *buffer);
+    return load_logits(buffer);
+}
+
+static float largest_logit(const element *logits, size_t vocabulary) {
+    lanes largest[4];
+    for (size_t part = 0; part < 4; part++)
+        largest[part] = lanes_all(-INFINITY);
+    for (size_t i = 0; i < vocabulary; i += 4 * LANES)
+        for (size_t part = 0; part < 4 && i + part * LANES < vocabulary; part++)
+            largest[part] =
+                lanes_larger(logits_at(logits, vocabulary, i + part * LANES), largest[part]);
+    return lanes_maximum(lanes_larger(
+        lanes_larger(largest[0], largest[1]), lanes_larger(largest[2], largest[3])));
+}
+
+static float exponentials(const element *logits, size_t vocabulary, float largest) {
+    lanes sum = lanes_all(0), more = lanes_all(0);
+    for (size_t i = 0; i < vocabulary; i += 2 * LANES) {
+        sum += lanes_exp(logits_at(logits, vocabulary, i) - largest);
+        if (i + LANES < vocabulary)
+            more += lanes_exp(logits_at(logits, vocabulary, i + LANES) - largest);
+    }
+    return lanes_sum(sum + more);
+}
+
+static float cross_entropy(void *row, size_t vocabulary, size_t target, float weight, bool gradient,
+    bool *hit) {
+    element *logits = row;
+    float largest = largest_logit(logits, vocabulary);
+    float of_target = lanes_maximum(logits_at(logits + target, 1, 0));
+    float log_sum = largest + logf(exponentials(logits, vocabulary, largest));
+    *hit = of_target >= largest;
+    if (!gradient) return log_sum - of_target;
+    for (size_t i = 0; i < vocabulary; i += LANES) {
+        lanes p = lanes_exp(logits_at(logits, vocabulary, i) - log_sum) * weight;
+        place_lanes(logits + i, p, smaller(LANES, vocabulary - i));
+    }
+    float of_gradient = (expf(of_target - log_sum) - 1.0f) * weight;
+    operand_store(logits + target, &of_gradient, 1);
+    return log_sum - of_target;
+}
+
+const struct operand_kernels OPERAND_KERNELS = {
+    .type = OPERAND_TYPE,
+    .store = operand_store,
+    .load = operand_load,
+    .transpose = operand_transpose,
+    .finish = {[PRODUCT_STORE] = finish_store,
+        [PRODUCT_STORE_OPERAND] = finish_store_operand,
+        [PRODUCT_ADD_TRANSPOSED] = finish_add_transposed,
+        [PRODUCT_SWIGLU] = finish_swiglu,
+        [PRODUCT_SWIGLU_BACKWARD] = finish_swiglu_backward,
+        [PRODUCT_LOGITS] = finish_logits},
+    .cross_entropy = cross_entropy,
+};

@@ -1,0 +1,287 @@
+// Blocked matrix products. The left operand, activations, is read where it lies: a kernel broadcasts
+// its numbers from as many rows as it has sums for. The right operand, weights of any type, is
+// packed, a strip of columns at a time, into panels that stay in the second level of the cache.
+//
+// A task is a strip of columns and a part of the rows. It sums over all of k, whatever terms it
+// comes from, in a tile of its own, and then hands the tile, still in the cache, to what is to
+// become of it; so the result passes memory once. Strips and parts have sizes that follow from the
+// product's shape alone, and sums run along k in a fixed order: the number of threads changes
+// nothing.
+#include "compute/compute_internal.h"
+
+enum {
+    STRIP_PANELS = 4,    // of a task at most
+    ROW_GROUP = 8,       // tiles of mr rows that a panel meets while it is in the first level
+    PART_ROWS = 1008,    // of a task at most
+    LEAST_ROWS = 196,    // for which packing a strip is still worth its time
+    TASKS_WANTED = 32,   // in a run
+    TILE_BYTES = 1 << 20 // of sums that wait for the rest of k
+};
+
+struct layout {
+    const struct product *product;
+    size_t depth; // of all terms together
+    size_t block; // of k that is packed at a time
+    size_t strip_columns, strips, part_rows, parts, tasks;
+};
+
+struct products_work {
+    const struct compute *compute;
+    const struct layout *layouts;
+    size_t count;
+};
+
+static size_t term_depth(const struct product_term *term) {
+    return term->b_transposed ? term->b.columns : term->b.rows;
+}
+
+// Blocks of at most kc, all alike; in whole blocks of quantised weights.
+static void cut_depth(struct layout *l, const struct gemm_kernel *kernel) {
+    enum { UNIT = 32 };
+    l->depth = 0;
+    for (size_t i = 0; i < l->product->term_count; i++)
+        l->depth += round_up(term_depth(&l->product->terms[i]), kernel->k_unit);
+    size_t blocks = (l->depth + kernel->kc - 1) / kernel->kc;
+    l->block = blocks ? round_up((l->depth + blocks - 1) / blocks, UNIT) : UNIT;
+    if (l->block > kernel->kc) l->block = kernel->kc;
+}
+
+// A run of k of one term, and where its panels lie among the block's.
+struct piece {
+    size_t term, k, depth, offset;
+};
+
+// The pieces of the next block of k.
+struct block {
+    size_t term, k; // where the one behind it begins
+    bool first, last;
+    size_t piece_count, bytes; // of a panel
+    struct piece pieces[PRODUCT_TERMS];
+};
+
+static void next_block(
+    struct block *block, const struct layout *l, const struct gemm_kernel *kernel) {
+    const struct product *p = l->product;
+    block->first = block->term == 0 && block->k == 0;
+    block->piece_count = block->bytes = 0;
+    for (size_t left = l->block; left && block->term < p->term_count;) {
+        size_t depth = term_depth(&p->terms[block->term]), here = smaller(left, depth - block->k);
+        size_t whole = round_up(here, kernel->k_unit);
+        block->pieces[block->piece_count++] =
+            (struct piece){block->term, block->k, here, block->bytes};
+        block->bytes += kernel->nr * whole * kernel->element_size;
+        left -= smaller(left, whole);
+        block->k += here;
+        if (block->k < depth) continue;
+        block->term++;
+        block->k = 0;
+    }
+    block->last = block->term == p->term_count;
+}
+
+static size_t parts_of(size_t whole, size_t part) {
+    return (whole + part - 1) / part;
+}
+
+static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t wanted) {
+    const struct product *p = l->product;
+    size_t panels = parts_of(p->n, kernel->nr) * (p->twin_terms ? 2 : 1);
+    size_t strip_panels = smaller(STRIP_PANELS, round_up(panels, p->twin_terms ? 2 : 1));
+    size_t most = l->depth > l->block ? PART_ROWS / 2 : PART_ROWS;
+    size_t parts = parts_of(p->m, most);
+    while (parts_of(panels, strip_panels) * parts < wanted && p->m / (parts + 1) >= LEAST_ROWS)
+        parts++;
+    while (strip_panels > (p->twin_terms ? 2u : 1u) &&
+           parts_of(panels, strip_panels) * parts < wanted)
+        strip_panels--;
+    if (p->twin_terms) strip_panels = round_up(strip_panels, 2);
+    l->strip_columns = strip_panels * kernel->nr / (p->twin_terms ? 2 : 1);
+    l->strips = parts_of(p->n, l->strip_columns);
+    // The number of parts may shrink when they are made of whole tiles.
+    l->part_rows = round_up(parts_of(p->m, parts), kernel->mr);
+    l->parts = parts_of(p->m, l->part_rows);
+    l->tasks = l->strips * l->parts;
+}
+
+static void make_layout(struct layout *l, const struct product *product,
+    const struct gemm_kernel *kernel, size_t wanted) {
+    l->product = product;
+    cut_depth(l, kernel);
+    cut_tasks(l, kernel, wanted);
+}
+
+// ---- one task ----
+
+struct task {
+    const struct compute *compute;
+    const struct layout *layout;
+    size_t column, columns, row, rows; // of the result
+    size_t panels;                     // of columns, without the twin's
+    uint8_t *packed;
+    float *tile;
+    size_t group_rows;
+};
+
+// Panels are as narrow as their columns allow.
+static size_t panel_width(const struct task *t, size_t panel) {
+    size_t nr = t->compute->gemm->nr, left = t->columns - panel * nr;
+    return left > nr / 2 ? nr : nr / 2;
+}
+
+static const struct product_term *term_of(
+    const struct task *t, const struct piece *piece, bool twin) {
+    const struct product *p = t->layout->product;
+    return &(twin ? p->twin_terms : p->terms)[piece->term];
+}
+
+// Panels lie one behind the other, first those of the product, then its twin's.
+static void pack_block(const struct task *t, const struct block *block) {
+    const struct gemm_kernel *kernel = t->compute->gemm;
+    size_t sides = t->layout->product->twin_terms ? 2 : 1;
+    for (size_t side = 0; side < sides; side++)
+        for (size_t panel = 0; panel < t->panels; panel++) {
+            uint8_t *to = t->packed + (side * t->panels + panel) * block->bytes;
+            size_t first = panel * kernel->nr;
+            for (size_t i = 0; i < block->piece_count; i++) {
+                const struct piece *piece = &block->pieces[i];
+                const struct product_term *term = term_of(t, piece, side);
+                kernel->pack(to + piece->offset, panel_width(t, panel), &term->b,
+                    term->b_transposed, t->column + first, smaller(kernel->nr, t->columns - first),
+                    piece->k, piece->depth);
+            }
+        }
+}
+
+// Rows `row` … of the task times one panel.
+static void multiply_panel(const struct task *t, const struct block *block, bool twin, size_t panel,
+    size_t row, size_t rows, float *tile) {
+    const struct gemm_kernel *kernel = t->compute->gemm;
+    struct gemm_segment segments[PRODUCT_TERMS];
+    const uint8_t *packed = t->packed + ((twin ? t->panels : 0) + panel) * block->bytes;
+    for (size_t i = 0; i < block->piece_count; i++) {
+        const struct piece *piece = &block->pieces[i];
+        const struct matrix *a = &term_of(t, piece, twin)->a;
+        size_t at = (t->row + row) * a->stride + piece->k;
+        segments[i] =
+            (struct gemm_segment){(const uint8_t *)a->data + at * kernel->element_size,
+                a->stride, packed + piece->offset, piece->depth};
+    }
+    gemm_rows(kernel, segments, block->piece_count, tile, kernel->nr, rows, panel_width(t, panel),
+        !block->first);
+}
+
+static void finish_panel(const struct task *t, size_t panel, size_t row, size_t rows,
+    const float *tile, const float *twin) {
+    const struct product_finish *finish = &t->layout->product->finish;
+    size_t nr = t->compute->gemm->nr, first = panel * nr;
+    struct product_tile of = {tile, twin, nr, t->row + row, rows, t->column + first,
+        smaller(nr, t->columns - first)};
+    t->compute->operands->finish[finish->kind](finish, &of);
+}
+
+// Where k is one block, a group's tile is finished before the next one takes its place; else the
+// tiles of all rows wait.
+static void multiply_block(const struct task *t, const struct block *block) {
+    const struct layout *l = t->layout;
+    size_t nr = t->compute->gemm->nr, sides = l->product->twin_terms ? 2 : 1;
+    bool waits = !block->first || !block->last;
+    size_t panel_floats = (waits ? l->part_rows : t->group_rows) * nr;
+    for (size_t row = 0; row < t->rows; row += t->group_rows) {
+        size_t rows = smaller(t->group_rows, t->rows - row);
+        for (size_t panel = 0; panel < t->panels; panel++) {
+            float *tile = t->tile + (waits ? panel * sides * panel_floats + row * nr : 0);
+            float *twin = sides > 1 ? tile + panel_floats : NULL;
+            multiply_panel(t, block, false, panel, row, rows, tile);
+            if (twin) multiply_panel(t, block, true, panel, row, rows, twin);
+            if (block->last) finish_panel(t, panel, row, rows, tile, twin);
+        }
+    }
+}
+
+static void product_task(void *context, size_t task, int worker) {
+    const struct products_work *w = context;
+    const struct layout *l = w->layouts;
+    while (task >= l->tasks)
+        task -= l++->tasks;
+    size_t part = task / l->strips, strip = task % l->strips;
+    struct task t = {.compute = w->compute,
+        .layout = l,
+        .column = strip * l->strip_columns,
+        .row = part * l->part_rows,
+        .group_rows = ROW_GROUP * w->compute->gemm->mr};
+    t.columns = smaller(l->strip_columns, l->product->n - t.column);
+    t.rows = smaller(l->part_rows, l->product->m - t.row);
+    t.panels = parts_of(t.columns, w->compute->gemm->nr);
+    t.tile = compute_worker_scratch(w->compute, worker);
+    t.packed = (uint8_t *)t.tile + TILE_BYTES;
+    struct block block = {0};
+    do {
+        next_block(&block, l, w->compute->gemm);
+        pack_block(&t, &block);
+        multiply_block(&t, &block);
+    } while (!block.last);
+}
+
+// ---- all of them ----
+
+static double product_operations(const struct product *p) {
+    double depth = 0;
+    for (size_t i = 0; i < p->term_count; i++)
+        depth += (double)term_depth(&p->terms[i]);
+    return 2.0 * (double)p->m * (double)p->n * depth * (p->twin_terms ? 2 : 1);
+}
+
+static double product_bytes(const struct compute *compute, const struct product *p) {
+    double bytes = (double)p->m * (double)p->n * (double)compute->gemm->element_size;
+    for (size_t side = 0; side < (p->twin_terms ? 2u : 1u); side++)
+        for (size_t i = 0; i < p->term_count; i++) {
+            const struct product_term *term = &(side ? p->twin_terms : p->terms)[i];
+            bytes += matrix_bytes(&term->a) + matrix_bytes(&term->b);
+        }
+    return bytes;
+}
+
+void compute_products(struct compute *compute, const struct product *products, size_t count) {
+    enum { TOGETHER = 16 };
+    struct layout layouts[TOGETHER];
+    for (size_t first = 0; first < count; first += TOGETHER) {
+        size_t here = smaller(TOGETHER, count - first), tasks = 0;
+        struct compute_cost cost = {.operation = products[first].operation};
+        for (size_t i = 0; i < here; i++) {
+            make_layout(&layouts[i], &products[first + i], compute->gemm,
+                (TASKS_WANTED + here - 1) / here);
+            tasks += layouts[i].tasks;
+            cost.operations += product_operations(&products[first + i]);
+            cost.bytes += product_bytes(compute, &products[first + i]);
+        }
+        struct products_work work = {compute, layouts, here};
+        compute_run(compute, cost, tasks, product_task, &work);
+    }
+}
+
+// ---- a matrix in place of a product ----
+
+enum { FINISH_ROWS = 32 };
+
+struct finish_work {
+    const struct compute *compute;
+    const struct product_finish *finish;
+    const float *values;
+    size_t rows, columns;
+};
+
+static void finish_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct finish_work *w = context;
+    size_t row = task * FINISH_ROWS;
+    struct product_tile tile = {w->values + row * w->columns, NULL, w->columns, row,
+        smaller(FINISH_ROWS, w->rows - row), 0, w->columns};
+    w->compute->operands->finish[w->finish->kind](w->finish, &tile);
+}
+
+void compute_finish(struct compute *compute, const struct product_finish *finish,
+    const float *values, size_t rows, size_t columns) {
+    struct finish_work work = {compute, finish, values, rows, columns};
+    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, 2 * rows * columns, 0),
+        parts_of(rows, FINISH_ROWS), finish_task, &work);
+}
