@@ -70,33 +70,31 @@ struct part {
     float maximum[QUERY_PART], sum[QUERY_PART];
 };
 
-// The scores of one query become exponentials; what came before is rescaled to the new maximum.
-static void soften(struct part *p, size_t query, size_t i, size_t depth) {
+// The scores of one query become weights; what came before is rescaled to the new maximum.
+static void soften(struct part *p, size_t query, size_t i, size_t from, size_t depth) {
     const struct compute *compute = p->work->compute;
     const struct attention_shape *shape = &p->work->attention->shape;
-    const struct row_kernels *kernels = compute->rows;
+    size_t size = compute->gemm->element_size;
     size_t position = p->span->first_position + p->first + query;
     struct attention_visible seen =
         attention_visible_keys(shape, position, p->chunk, p->chunk_keys);
-    float *row = p->scores + i * MOST_KEYS;
-    uint8_t *weights = p->weights + i * MOST_KEYS * compute->gemm->element_size;
-    size_t count = seen.to - seen.from;
-    memset(row, 0, seen.from * sizeof *row);
-    if (depth > seen.to) memset(row + seen.to, 0, (depth - seen.to) * sizeof *row);
-    if (count) {
-        float maximum = shape->scale * kernels->maximum(row + seen.from, count);
-        if (!(maximum < p->maximum[query])) {
-            float factor = expf(p->maximum[query] - maximum);
-            p->maximum[query] = maximum;
-            p->sum[query] *= factor;
-            if (p->several)
-                kernels->scale(
-                    p->sums + query * attention_padded(shape), factor, shape->head_dim);
-        }
-        p->sum[query] += kernels->exp_sum(
-            row + seen.from, row + seen.from, shape->scale, p->maximum[query], count);
+    const float *row = p->scores + i * MOST_KEYS;
+    uint8_t *weights = p->weights + i * MOST_KEYS * size;
+    size_t count = seen.to > seen.from ? seen.to - seen.from : 0;
+    if (seen.from > from) memset(weights + from * size, 0, (seen.from - from) * size);
+    if (depth > seen.to) memset(weights + seen.to * size, 0, (depth - seen.to) * size);
+    if (!count) return;
+    float maximum = shape->scale * compute->rows->maximum(row + seen.from, count);
+    if (!(maximum < p->maximum[query])) {
+        float factor = p->several ? expf(p->maximum[query] - maximum) : 0;
+        p->maximum[query] = maximum;
+        p->sum[query] *= factor;
+        if (p->several)
+            compute->rows->scale(
+                p->sums + query * attention_padded(shape), factor, shape->head_dim);
     }
-    compute->operands->store(weights, row, depth);
+    p->sum[query] += compute->operands->exp_sum(weights + seen.from * size, row + seen.from,
+        shape->scale, p->maximum[query], count);
 }
 
 static const uint8_t *query_rows(struct part *p, size_t query, size_t rows, size_t *stride) {
@@ -139,7 +137,7 @@ static void soften_group(struct part *p, size_t query, size_t rows) {
                 &segment, 1, p->scores + key, MOST_KEYS, rows, gemm->nr, false);
         }
         for (size_t i = 0; i < rows; i++)
-            soften(p, query + i, i, round_up(seen.to, gemm->k_unit));
+            soften(p, query + i, i, seen.from, round_up(seen.to, gemm->k_unit));
         for (size_t column = 0; column < padded; column += gemm->nr) {
             size_t width = attention_width(gemm, shape->head_dim - column);
             struct gemm_segment segment = {p->weights + seen.from * gemm->element_size, MOST_KEYS,

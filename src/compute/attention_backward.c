@@ -42,33 +42,18 @@ static size_t row_of(const struct block *b, size_t query) {
     return b->span->first_row + b->first + query;
 }
 
-// P and dS of one query, over its scores and dP.
-static void differentiate_row(struct block *b, size_t query, size_t i, size_t from, size_t to) {
+// What P and dS of one query depend on beside its scores.
+static struct softmax_row softmax_row_of(const struct block *b, size_t query) {
     const struct backward_work *w = b->work;
     const struct attention_shape *shape = &w->attention->shape;
-    const struct row_kernels *kernels = w->compute->rows;
-    size_t dim = shape->head_dim, row = row_of(b, query);
+    size_t row = row_of(b, query), column = b->head * shape->head_dim;
     struct attention_visible seen = attention_visible_keys(
         shape, b->span->first_position + b->first + query, b->chunk, b->chunk_keys);
-    float *p = b->scores + i * MOST_KEYS, *ds = b->dscores + i * MOST_KEYS;
-    float output[512], doutput[512], delta = 0;
-    for (size_t at = 0; at < dim; at += 512) {
-        size_t count = smaller(512, dim - at), column = b->head * dim + at;
-        w->compute->operands->load(
-            output, compute_operand_at(w->compute, w->attention->output, row, column).data, count);
-        w->compute->operands->load(
-            doutput, compute_operand_at(w->compute, w->gradient->doutput, row, column).data, count);
-        delta += kernels->dot(output, doutput, count);
-    }
-    float log_sum_exp = w->attention->log_sum_exp[row * shape->heads + b->head];
-    size_t count = seen.to - seen.from;
-    kernels->exp_sum(p + seen.from, p + seen.from, shape->scale, log_sum_exp, count);
-    kernels->softmax_gradient(
-        ds + seen.from, p + seen.from, ds + seen.from, delta, shape->scale, count);
-    memset(p + from, 0, (seen.from - from) * sizeof *p);
-    memset(ds + from, 0, (seen.from - from) * sizeof *ds);
-    memset(p + seen.to, 0, (to - seen.to) * sizeof *p);
-    memset(ds + seen.to, 0, (to - seen.to) * sizeof *ds);
+    float delta = w->compute->operands->dot(
+        compute_operand_at(w->compute, w->attention->output, row, column).data,
+        compute_operand_at(w->compute, w->gradient->doutput, row, column).data, shape->head_dim);
+    return (struct softmax_row){
+        seen.from, seen.to, w->attention->log_sum_exp[row * shape->heads + b->head], delta};
 }
 
 static void scores_of(struct block *b, const struct matrix *of, size_t query, size_t rows,
@@ -113,20 +98,23 @@ static void differentiate_group(struct block *b, size_t group) {
         compute_operand_matrix(w->compute, w->gradient->doutput, 0, w->attention->query.columns);
     scores_of(b, &w->attention->query, query, rows, seen, b->keys, b->scores);
     scores_of(b, &doutput, query, rows, seen, b->values, b->dscores);
-    size_t end = round_up(seen.to, gemm->nr);
-    for (size_t i = 0; i < rows; i++) {
-        differentiate_row(b, query + i, i, seen.from, end);
-        w->compute->operands->store(
-            b->dscore_rows + (i * MOST_KEYS + seen.from) * gemm->element_size,
-            b->dscores + i * MOST_KEYS + seen.from, end - seen.from);
-    }
-    struct matrix p = {b->scores, DATA_F32, rows, end, MOST_KEYS, NULL};
-    struct matrix ds = {b->dscores, DATA_F32, rows, end, MOST_KEYS, NULL};
-    for (size_t key = seen.from; key < seen.to; key += gemm->nr) {
-        size_t panel = key / gemm->nr;
-        size_t at = panel * b->query_panel + query * gemm->nr * gemm->element_size;
-        gemm->pack(b->p_panels + at, gemm->nr, &p, false, key, gemm->nr, 0, rows);
-        gemm->pack(b->ds_panels + at, gemm->nr, &ds, false, key, gemm->nr, 0, rows);
+    struct softmax_gradient softmax = {.scores = b->scores,
+        .dscores = b->dscores,
+        .stride = MOST_KEYS,
+        .queries = rows,
+        .from = seen.from,
+        .end = round_up(seen.to, gemm->nr),
+        .scale = w->attention->shape.scale,
+        .rows = b->dscore_rows,
+        .p_panels = b->p_panels,
+        .ds_panels = b->ds_panels,
+        .panel_bytes = b->query_panel,
+        .panel_width = gemm->nr,
+        .query = query};
+    for (size_t i = 0; i < rows; i++)
+        softmax.row[i] = softmax_row_of(b, query + i);
+    w->compute->operands->softmax_gradient(&softmax);
+    for (size_t panel = seen.from / gemm->nr; panel < softmax.end / gemm->nr; panel++) {
         if (b->first_group[panel] > group) b->first_group[panel] = group;
         b->end_group[panel] = group + 1;
     }

@@ -23,8 +23,6 @@ struct row_kernels {
     float (*maximum)(const float *x, size_t count);
     // y = exp(scale · x - shift); Σ y
     float (*exp_sum)(float *y, const float *x, float scale, float shift, size_t count);
-    void (*softmax_gradient)(
-        float *ds, const float *p, const float *dp, float delta, float scale, size_t count);
     double (*square_sum)(const float *x, size_t count);
     void (*adamw)(const struct adamw *settings, float *parameters, const float *gradients,
         float *first_moment, float *second_moment, size_t count);
@@ -79,6 +77,22 @@ struct product_tile {
     size_t row, rows, column, columns; // where it lies in the result
 };
 
+// Scores S and dP of a few queries become P = exp(scale · S - log_sum_exp) and
+// dS = P ∘ (dP - delta) · scale: both as panels whose columns are keys, from their row `query` on, and
+// dS as rows too. Keys `from` to `end` are whole panels; of them, query i sees those of seen[i].
+struct softmax_gradient {
+    const float *scores, *dscores; // [queries, stride]
+    size_t stride, queries, from, end;
+    float scale;
+    struct softmax_row {
+        size_t from, to;
+        float log_sum_exp, delta;
+    } row[16];
+    void *rows; // operand [queries, stride]
+    uint8_t *p_panels, *ds_panels;
+    size_t panel_bytes, panel_width, query;
+};
+
 // Kernels around products that know how operands are stored: cpu/operand_kernels.h, compiled for
 // each type and instruction set.
 struct operand_kernels {
@@ -88,6 +102,10 @@ struct operand_kernels {
     // to[columns][rows] = from[rows][columns]ᵀ; strides in elements.
     void (*transpose)(void *to, size_t to_stride, const void *from, size_t from_stride, size_t rows,
         size_t columns);
+    float (*dot)(const void *a, const void *b, size_t count);
+    // to = exp(scale · x - shift), where no exponent is above 0; Σ to.
+    float (*exp_sum)(void *to, const float *x, float scale, float shift, size_t count);
+    void (*softmax_gradient)(const struct softmax_gradient *gradient);
     // What becomes of a tile of a product (and of its twin), by kind.
     void (*finish[PRODUCT_FINISHES])(
         const struct product_finish *finish, const struct product_tile *tile);
@@ -105,6 +123,8 @@ extern const struct operand_kernels operand_kernels_avx512_bf16;
 enum {
     WORKER_SCRATCH = 4 << 20, // bytes for each thread: packed strips, attention tiles
     SHARED_SCRATCH = 8 << 20, // bytes for a left operand in the type that products take
+    PACKED_SCRATCH = 8 << 20, // bytes for panels of the right operands
+    SUMS_SCRATCH = 16 << 20,  // bytes for sums that wait for more k
 };
 
 struct compute {
@@ -114,6 +134,8 @@ struct compute {
     const struct gemm_kernel *gemm;
     const struct operand_kernels *operands;
     uint8_t *shared;  // SHARED_SCRATCH
+    uint8_t *packed;  // PACKED_SCRATCH
+    float *sums;      // SUMS_SCRATCH
     uint8_t *workers; // threads × WORKER_SCRATCH
     double *partial_sums;
     size_t partial_capacity;

@@ -4,9 +4,9 @@
 //
 // A task is a strip of columns and a part of the rows. It sums over all of k, whatever terms it
 // comes from, in a tile of its own, and then hands the tile, still in the cache, to what is to
-// become of it; so the result passes memory once. Strips and parts have sizes that follow from the
-// product's shape alone, and sums run along k in a fixed order: the number of threads changes
-// nothing.
+// become of it; so the result passes memory once. Each element's sum runs along k in an order that
+// follows from the product's shape alone: how many threads there are, and how the result is cut
+// among them, changes nothing.
 #include "compute/compute_internal.h"
 
 enum {
@@ -14,7 +14,7 @@ enum {
     ROW_GROUP = 8,       // tiles of mr rows that a panel meets while it is in the first level
     PART_ROWS = 1008,    // of a task at most
     LEAST_ROWS = 196,    // for which packing a strip is still worth its time
-    TASKS_WANTED = 32,   // in a run
+    THREAD_TASKS = 3,    // in a run, at least, of each thread
     TILE_BYTES = 1 << 20 // of sums that wait for the rest of k
 };
 
@@ -83,19 +83,22 @@ static size_t parts_of(size_t whole, size_t part) {
     return (whole + part - 1) / part;
 }
 
+// How many of at most `most` each make up the whole, as evenly as can be.
+static size_t even_part(size_t whole, size_t most) {
+    return parts_of(whole, parts_of(whole, most));
+}
+
+// Wide strips and long parts, but enough of them for all threads.
 static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t wanted) {
     const struct product *p = l->product;
-    size_t panels = parts_of(p->n, kernel->nr) * (p->twin_terms ? 2 : 1);
-    size_t strip_panels = smaller(STRIP_PANELS, round_up(panels, p->twin_terms ? 2 : 1));
-    size_t most = l->depth > l->block ? PART_ROWS / 2 : PART_ROWS;
-    size_t parts = parts_of(p->m, most);
+    size_t sides = p->twin_terms ? 2 : 1, panels = parts_of(p->n, kernel->nr);
+    size_t strip_panels = even_part(panels, STRIP_PANELS / sides);
+    size_t most = l->depth > l->block ? PART_ROWS / 2 : PART_ROWS, parts = parts_of(p->m, most);
     while (parts_of(panels, strip_panels) * parts < wanted && p->m / (parts + 1) >= LEAST_ROWS)
         parts++;
-    while (strip_panels > (p->twin_terms ? 2u : 1u) &&
-           parts_of(panels, strip_panels) * parts < wanted)
+    while (strip_panels > 1 && parts_of(panels, strip_panels) * parts < wanted)
         strip_panels--;
-    if (p->twin_terms) strip_panels = round_up(strip_panels, 2);
-    l->strip_columns = strip_panels * kernel->nr / (p->twin_terms ? 2 : 1);
+    l->strip_columns = strip_panels * kernel->nr;
     l->strips = parts_of(p->n, l->strip_columns);
     // The number of parts may shrink when they are made of whole tiles.
     l->part_rows = round_up(parts_of(p->m, parts), kernel->mr);
@@ -134,20 +137,63 @@ static const struct product_term *term_of(
     return &(twin ? p->twin_terms : p->terms)[piece->term];
 }
 
+static uint8_t *panel_of(const struct task *t, const struct block *block, const struct piece *piece,
+    bool twin, size_t panel) {
+    return t->packed + ((twin ? t->panels : 0) + panel) * block->bytes + piece->offset;
+}
+
+enum {
+    SLAB = 32, // rows of a right operand that are packed together
+    SLAB_BYTES = SLAB * STRIP_PANELS * 32 * sizeof(float),
+};
+
+// A few rows of the strip's columns, fetched in the order in which they lie: the panels' own order
+// would ask memory for one line here and one there.
+static struct matrix copy_slab(const struct task *t, const struct matrix *b, size_t row, size_t rows,
+    uint8_t *slab) {
+    size_t size = data_type_table[b->type].size, step = b->stride * size;
+    const uint8_t *from = (const uint8_t *)b->data + row * step + t->column * size;
+    for (size_t i = 0; i < rows; i++, from += step)
+        memcpy(slab + i * t->columns * size, from, t->columns * size);
+    return matrix_of(slab, b->type, rows, t->columns);
+}
+
 // Panels lie one behind the other, first those of the product, then its twin's.
+static void pack_rows_of_k(
+    const struct task *t, const struct block *block, const struct piece *piece, bool twin) {
+    const struct gemm_kernel *kernel = t->compute->gemm;
+    const struct product_term *term = term_of(t, piece, twin);
+    bool plain = data_type_table[term->b.type].size > 0;
+    _Alignas(64) uint8_t slab[SLAB_BYTES];
+    for (size_t at = 0; at < piece->depth; at += SLAB) {
+        size_t rows = smaller(SLAB, piece->depth - at);
+        struct matrix b = plain ? copy_slab(t, &term->b, piece->k + at, rows, slab) : term->b;
+        for (size_t panel = 0; panel < t->panels; panel++) {
+            size_t first = panel * kernel->nr, width = panel_width(t, panel);
+            kernel->pack(panel_of(t, block, piece, twin, panel) +
+                             at * width * kernel->element_size,
+                width, &b, false, (plain ? 0 : t->column) + first,
+                smaller(kernel->nr, t->columns - first), plain ? 0 : piece->k + at, rows);
+        }
+    }
+}
+
 static void pack_block(const struct task *t, const struct block *block) {
     const struct gemm_kernel *kernel = t->compute->gemm;
     size_t sides = t->layout->product->twin_terms ? 2 : 1;
-    for (size_t side = 0; side < sides; side++)
-        for (size_t panel = 0; panel < t->panels; panel++) {
-            uint8_t *to = t->packed + (side * t->panels + panel) * block->bytes;
-            size_t first = panel * kernel->nr;
-            for (size_t i = 0; i < block->piece_count; i++) {
-                const struct piece *piece = &block->pieces[i];
-                const struct product_term *term = term_of(t, piece, side);
-                kernel->pack(to + piece->offset, panel_width(t, panel), &term->b,
-                    term->b_transposed, t->column + first, smaller(kernel->nr, t->columns - first),
-                    piece->k, piece->depth);
+    for (size_t i = 0; i < block->piece_count; i++)
+        for (size_t side = 0; side < sides; side++) {
+            const struct piece *piece = &block->pieces[i];
+            const struct product_term *term = term_of(t, piece, side);
+            if (!term->b_transposed) {
+                pack_rows_of_k(t, block, piece, side);
+                continue;
+            }
+            for (size_t panel = 0; panel < t->panels; panel++) {
+                size_t first = panel * kernel->nr;
+                kernel->pack(panel_of(t, block, piece, side, panel), panel_width(t, panel), &term->b,
+                    true, t->column + first, smaller(kernel->nr, t->columns - first), piece->k,
+                    piece->depth);
             }
         }
 }
@@ -249,7 +295,7 @@ void compute_products(struct compute *compute, const struct product *products, s
         struct compute_cost cost = {.operation = products[first].operation};
         for (size_t i = 0; i < here; i++) {
             make_layout(&layouts[i], &products[first + i], compute->gemm,
-                (TASKS_WANTED + here - 1) / here);
+                parts_of((size_t)compute_threads(compute) * THREAD_TASKS, here));
             tasks += layouts[i].tasks;
             cost.operations += product_operations(&products[first + i]);
             cost.bytes += product_bytes(compute, &products[first + i]);

@@ -86,12 +86,6 @@ static float reference_exp_sum(
     return sum;
 }
 
-static void reference_softmax_gradient(
-    float *ds, const float *p, const float *dp, float delta, float scale, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        ds[i] = p[i] * (dp[i] - delta) * scale;
-}
-
 static double reference_square_sum(const float *x, size_t count) {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -145,7 +139,6 @@ const struct row_kernels row_kernels_reference = {
     .dot = reference_dot,
     .maximum = reference_maximum,
     .exp_sum = reference_exp_sum,
-    .softmax_gradient = reference_softmax_gradient,
     .square_sum = reference_square_sum,
     .adamw = reference_adamw,
     .few_rows = {reference_few_rows, reference_few_rows, reference_few_rows, reference_few_rows,

@@ -128,8 +128,6 @@ static void pack_whole_columns(
         8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
     const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
     for (size_t k = 0; k < depth; k += 2, panel += NR, data += 2 * row_bytes) {
-        _mm_prefetch((const char *)data + 16 * row_bytes, _MM_HINT_T0);
-        _mm_prefetch((const char *)data + 17 * row_bytes, _MM_HINT_T0);
         __m512i first = _mm512_loadu_si512(data);
         __m512i second =
             k + 1 < depth ? _mm512_loadu_si512(data + row_bytes) : _mm512_setzero_si512();

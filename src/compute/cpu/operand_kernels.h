@@ -9,6 +9,7 @@
 
 typedef uint16_t element;
 #define OPERAND_TYPE DATA_BF16
+#define EXP2_DEGREE 4
 
 static inline lanes load_lanes(const element *from) {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
@@ -34,6 +35,7 @@ static inline lanes load_logits(const element *from) {
 
 typedef float element;
 #define OPERAND_TYPE DATA_F32
+#define EXP2_DEGREE 5
 
 static inline lanes load_lanes(const element *from) {
     return lanes_load(from);
@@ -52,6 +54,13 @@ static inline lanes load_logits(const element *from) {
 }
 
 #endif
+
+static const float log2_e = 1.44269504f;
+
+// What comes out as bf16 does not need more.
+static inline lanes exponential(lanes x) {
+    return OPERAND_TYPE == DATA_BF16 ? lanes_exp2(x * log2_e, 4) : lanes_exp(x);
+}
 
 static inline lanes load_some(const element *from, size_t count) {
     element buffer[LANES] = {0};
@@ -80,6 +89,105 @@ static void operand_load(float *to, const void *from, size_t count) {
         lanes_store(to + i, load_lanes(values + i));
     if (i < count) lanes_store_some(to + i, load_some(values + i, count - i), count - i);
 }
+
+// ---- attention ----
+
+static float operand_dot(const void *a, const void *b, size_t count) {
+    const element *x = a, *y = b;
+    lanes sum = lanes_all(0);
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        sum += load_lanes(x + i) * load_lanes(y + i);
+    if (i < count) sum += load_some(x + i, count - i) * load_some(y + i, count - i);
+    return lanes_sum(sum);
+}
+
+static float operand_exp_sum(
+    void *to, const float *x, float scale, float shift, size_t count) {
+    element *values = to;
+    float factor = scale * log2_e, less = shift * log2_e;
+    lanes sum = lanes_all(0), more = sum;
+    size_t i = 0;
+    for (; i + 2 * LANES <= count; i += 2 * LANES) {
+        lanes first = lanes_exp2(lanes_load(x + i) * factor - less, EXP2_DEGREE);
+        lanes second = lanes_exp2(lanes_load(x + i + LANES) * factor - less, EXP2_DEGREE);
+        store_lanes(values + i, first);
+        store_lanes(values + i + LANES, second);
+        sum += first;
+        more += second;
+    }
+    for (; i < count; i += LANES) {
+        size_t left = smaller(LANES, count - i);
+        lanes some = left == LANES ? lanes_load(x + i) : lanes_load_some(x + i, left, 0);
+        lanes value = lanes_within(
+            lanes_exp2(some * factor - less, EXP2_DEGREE), 0, 0, (int32_t)left);
+        if (left == LANES)
+            store_lanes(values + i, value);
+        else
+            store_some(values + i, value, left);
+        sum += value;
+    }
+    return lanes_sum(sum + more);
+}
+
+struct softmax_lanes {
+    lanes p, ds;
+};
+
+static inline struct softmax_lanes softmax_lanes_of(
+    const struct softmax_gradient *g, size_t query, size_t key) {
+    const struct softmax_row *row = &g->row[query];
+    size_t at = query * g->stride + key;
+    lanes score = lanes_load(g->scores + at), dp = lanes_load(g->dscores + at);
+    lanes p = lanes_exp2(
+        score * (g->scale * log2_e) - row->log_sum_exp * log2_e, EXP2_DEGREE);
+    if (key < row->from || key + LANES > row->to)
+        p = lanes_within(p, (int32_t)key, (int32_t)row->from, (int32_t)row->to);
+    lanes ds = p * (dp - row->delta) * g->scale;
+    // What a query does not see may be anything.
+    if (key < row->from || key + LANES > row->to)
+        ds = lanes_within(ds, (int32_t)key, (int32_t)row->from, (int32_t)row->to);
+    return (struct softmax_lanes){p, ds};
+}
+
+#if defined(OPERAND_BF16)
+
+// Two queries at a time: the panels hold pairs of them.
+static void operand_softmax_gradient(const struct softmax_gradient *g) {
+    for (size_t query = 0; query < g->queries; query += 2)
+        for (size_t key = g->from; key < g->end; key += LANES) {
+            bool pair = query + 1 < g->queries;
+            struct softmax_lanes first = softmax_lanes_of(g, query, key), second = {0};
+            if (pair) second = softmax_lanes_of(g, query + 1, key);
+            element *rows = (element *)g->rows + query * g->stride + key;
+            __m512i ds = (__m512i)_mm512_cvtne2ps_pbh((__m512)second.ds, (__m512)first.ds);
+            __m512i p = (__m512i)_mm512_cvtne2ps_pbh((__m512)second.p, (__m512)first.p);
+            _mm256_storeu_si256((__m256i *)rows, _mm512_castsi512_si256(ds));
+            if (pair)
+                _mm256_storeu_si256(
+                    (__m256i *)(rows + g->stride), _mm512_extracti64x4_epi64(ds, 1));
+            size_t at = key / g->panel_width * g->panel_bytes +
+                        ((g->query + query) * g->panel_width + key % g->panel_width * 2) * 2;
+            _mm512_storeu_si512(g->p_panels + at, interleave_halves(p));
+            _mm512_storeu_si512(g->ds_panels + at, interleave_halves(ds));
+        }
+}
+
+#else
+
+static void operand_softmax_gradient(const struct softmax_gradient *g) {
+    for (size_t query = 0; query < g->queries; query++)
+        for (size_t key = g->from; key < g->end; key += LANES) {
+            struct softmax_lanes of = softmax_lanes_of(g, query, key);
+            size_t at = key / g->panel_width * g->panel_bytes +
+                        ((g->query + query) * g->panel_width + key % g->panel_width) * sizeof(float);
+            lanes_store((float *)g->rows + query * g->stride + key, of.ds);
+            lanes_store((float *)(g->p_panels + at), of.p);
+            lanes_store((float *)(g->ds_panels + at), of.ds);
+        }
+}
+
+#endif
 
 // ---- transposing ----
 
@@ -199,7 +307,7 @@ static void finish_add_transposed(
 }
 
 static inline lanes sigmoid(lanes x) {
-    return 1.0f / (1.0f + lanes_exp(-x));
+    return 1.0f / (1.0f + exponential(-x));
 }
 
 static void finish_swiglu(const struct product_finish *finish, const struct product_tile *tile) {
@@ -284,9 +392,9 @@ static float largest_logit(const element *logits, size_t vocabulary) {
 static float exponentials(const element *logits, size_t vocabulary, float largest) {
     lanes sum = lanes_all(0), more = lanes_all(0);
     for (size_t i = 0; i < vocabulary; i += 2 * LANES) {
-        sum += lanes_exp(logits_at(logits, vocabulary, i) - largest);
+        sum += exponential(logits_at(logits, vocabulary, i) - largest);
         if (i + LANES < vocabulary)
-            more += lanes_exp(logits_at(logits, vocabulary, i + LANES) - largest);
+            more += exponential(logits_at(logits, vocabulary, i + LANES) - largest);
     }
     return lanes_sum(sum + more);
 }
@@ -300,7 +408,7 @@ static float cross_entropy(void *row, size_t vocabulary, size_t target, float we
     *hit = of_target >= largest;
     if (!gradient) return log_sum - of_target;
     for (size_t i = 0; i < vocabulary; i += LANES) {
-        lanes p = lanes_exp(logits_at(logits, vocabulary, i) - log_sum) * weight;
+        lanes p = exponential(logits_at(logits, vocabulary, i) - log_sum) * weight;
         place_lanes(logits + i, p, smaller(LANES, vocabulary - i));
     }
     float of_gradient = (expf(of_target - log_sum) - 1.0f) * weight;
@@ -313,6 +421,9 @@ const struct operand_kernels OPERAND_KERNELS = {
     .store = operand_store,
     .load = operand_load,
     .transpose = operand_transpose,
+    .dot = operand_dot,
+    .exp_sum = operand_exp_sum,
+    .softmax_gradient = operand_softmax_gradient,
     .finish = {[PRODUCT_STORE] = finish_store,
         [PRODUCT_STORE_OPERAND] = finish_store_operand,
         [PRODUCT_ADD_TRANSPOSED] = finish_add_transposed,

@@ -128,19 +128,20 @@ static void fast_scale(float *x, float factor, size_t count) {
 }
 
 static float fast_maximum(const float *x, size_t count) {
-    float parts[LANES];
-    for (size_t j = 0; j < LANES; j++)
-        parts[j] = -INFINITY;
-    size_t whole = count - count % LANES;
-    for (size_t i = 0; i < whole; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            parts[j] = x[i + j] > parts[j] ? x[i + j] : parts[j];
-    float maximum = -INFINITY;
-    for (size_t j = 0; j < LANES; j++)
-        maximum = parts[j] > maximum ? parts[j] : maximum;
-    for (size_t i = whole; i < count; i++)
-        maximum = x[i] > maximum ? x[i] : maximum;
-    return maximum;
+    enum { CHAINS = 4 };
+    lanes largest[CHAINS];
+    for (size_t chain = 0; chain < CHAINS; chain++)
+        largest[chain] = lanes_all(-INFINITY);
+    size_t i = 0;
+    for (; i + CHAINS * LANES <= count; i += CHAINS * LANES)
+        for (size_t chain = 0; chain < CHAINS; chain++)
+            largest[chain] = lanes_larger(lanes_load(x + i + chain * LANES), largest[chain]);
+    for (; i + LANES <= count; i += LANES)
+        largest[0] = lanes_larger(lanes_load(x + i), largest[0]);
+    if (i < count)
+        largest[0] = lanes_larger(lanes_load_some(x + i, count - i, -INFINITY), largest[0]);
+    return lanes_maximum(
+        lanes_larger(lanes_larger(largest[0], largest[1]), lanes_larger(largest[2], largest[3])));
 }
 
 static float fast_exp_sum(float *y, const float *x, float scale, float shift, size_t count) {
@@ -159,12 +160,6 @@ static float fast_exp_sum(float *y, const float *x, float scale, float shift, si
         sum += lanes_load(rest);
     }
     return lanes_sum(sum);
-}
-
-static void fast_softmax_gradient(float *restrict ds, const float *restrict p,
-    const float *restrict dp, float delta, float scale, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        ds[i] = p[i] * (dp[i] - delta) * scale;
 }
 
 static double fast_square_sum(const float *x, size_t count) {
@@ -247,7 +242,6 @@ const struct row_kernels ROW_KERNELS = {
     .dot = fast_dot,
     .maximum = fast_maximum,
     .exp_sum = fast_exp_sum,
-    .softmax_gradient = fast_softmax_gradient,
     .square_sum = fast_square_sum,
     .adamw = fast_adamw,
     .few_rows = {fast_few_rows_f32, fast_few_rows_bf16, fast_few_rows_f16, fast_few_rows_int8,

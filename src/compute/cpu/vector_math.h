@@ -113,4 +113,53 @@ static inline lanes lanes_exp(lanes x) {
 #endif
 }
 
+// 2^x for x up to 0, for softmax: the polynomial of degree 5 (relative error below 1e-7) or, where the
+// result will be bf16, of degree 4 (below 3e-6) that comes nearest to what is left of the nearest
+// integer. Far below 0 it gives 0. What is no number stays none. With AVX-512, x may be above 0.
+static inline lanes lanes_exp2(lanes x, const int degree) {
+#if defined(__AVX512F__)
+    lanes n = (lanes)_mm512_roundscale_ps((__m512)x, 0), r = x - n;
+#else
+    lane_bits low = x < -126.0f, none = x != x;
+    lanes bounded = (lanes)(((lane_bits)lanes_all(-126.0f) & (low | none)) |
+                            ((lane_bits)x & ~(low | none)));
+    lanes shifted = bounded + 12582912.0f; // 1.5 · 2²³: rounds to an integer
+    lanes n = shifted - 12582912.0f, r = bounded - n;
+#endif
+    lanes p;
+    if (degree == 4) {
+        p = 9.57010143e-3f * r + 5.59178603e-2f;
+        p = p * r + 2.40247448e-1f;
+        p = p * r + 6.93121815e-1f;
+        p = p * r + 9.99999261e-1f;
+    } else {
+        p = 1.32764715e-3f * r + 9.67554133e-3f;
+        p = p * r + 5.55071327e-2f;
+        p = p * r + 2.40221197e-1f;
+        p = p * r + 6.93146967e-1f;
+        p = p * r + 1.00000007f;
+    }
+#if defined(__AVX512F__)
+    return (lanes)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    lane_bits power = (__builtin_convertvector(n, lane_bits) + 127) << 23;
+    lane_bits result = (lane_bits)(p * (lanes)power);
+    return (lanes)((result & ~(low | none)) | ((lane_bits)x & none));
+#endif
+}
+
+// The lanes from `from` up to `to`, of numbers that are `first` and the following; zeros else.
+static inline lanes lanes_within(lanes values, int32_t first, int32_t from, int32_t to) {
+#if defined(__AVX512F__)
+    __mmask16 below = to - first >= LANES ? 0xffff : to <= first ? 0 : (1u << (to - first)) - 1;
+    __mmask16 before = from <= first ? 0 : from - first >= LANES ? 0xffff : (1u << (from - first)) - 1;
+    return (lanes)_mm512_maskz_mov_ps((__mmask16)(below & ~before), (__m512)values);
+#else
+    lane_bits place;
+    for (int32_t i = 0; i < LANES; i++)
+        place[i] = first + i;
+    return (lanes)((lane_bits)values & (place >= from) & (place < to));
+#endif
+}
+
 #endif
