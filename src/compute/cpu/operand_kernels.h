@@ -9,6 +9,7 @@
 
 typedef uint16_t element;
 #define OPERAND_TYPE DATA_BF16
+#define NO_LOGIT 0xfc00 // minus infinity in f16
 
 static inline lanes load_lanes(const element *from) {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
@@ -34,6 +35,7 @@ static inline lanes load_logits(const element *from) {
 
 typedef float element;
 #define OPERAND_TYPE DATA_F32
+#define NO_LOGIT (-INFINITY)
 
 static inline lanes load_lanes(const element *from) {
     return lanes_load(from);
@@ -264,7 +266,8 @@ static void finish_logits(const struct product_finish *finish, const struct prod
 static inline lanes logits_at(const element *logits, size_t vocabulary, size_t at) {
     if (vocabulary - at >= LANES) return load_logits(logits + at);
     element buffer[LANES];
-    store_logits(buffer, lanes_all(-65504.0f));
+    for (size_t i = 0; i < LANES; i++)
+        buffer[i] = NO_LOGIT;
     memcpy(buffer, logits + at, (vocabulary - at) * sizeof *buffer);
     return load_logits(buffer);
 }
