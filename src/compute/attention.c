@@ -22,7 +22,8 @@ static size_t parts_of(const struct attention_span *span) {
 
 static bool goes_by_rows(const struct attention *a, const struct attention_span *span) {
     return span->query_count < FEW_QUERIES && a->output_f32 && !span->parent &&
-           span->keys.type == DATA_F32 && span->values.type == DATA_F32;
+           a->query.type == DATA_F32 && span->keys.type == DATA_F32 &&
+           span->values.type == DATA_F32;
 }
 
 static void few_queries(const struct forward_work *w, const struct attention_span *span,

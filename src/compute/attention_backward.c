@@ -28,7 +28,7 @@ struct block {
     uint8_t *p_panels, *ds_panels;     // of MOST_KEYS columns, over the block's queries
     size_t query_panel;                // bytes of such a panel
     uint8_t *queries, *doutputs;       // operands [head_dim, block's queries]: transposed
-    float *dkeys, *dvalues;            // [head_dim, MOST_KEYS]: transposed sums of the chunk
+    float *dkeys, *dvalues;            // [head_dim, most]: transposed sums of the chunk
     float *tile;                       // [mr, padded head_dim]
     uint8_t *buffer, *gathered;
     size_t first_group[MOST_PANELS], end_group[MOST_PANELS]; // of queries that see a panel
@@ -135,8 +135,8 @@ static void add_panels(struct block *b) {
             b->queries + first * gemm->element_size, stride, b->ds_panels + at, depth};
         struct gemm_segment values = {
             b->doutputs + first * gemm->element_size, stride, b->p_panels + at, depth};
-        gemm_rows(gemm, &keys, 1, b->dkeys + key, MOST_KEYS, dim, gemm->nr, true);
-        gemm_rows(gemm, &values, 1, b->dvalues + key, MOST_KEYS, dim, gemm->nr, true);
+        gemm_rows(gemm, &keys, 1, b->dkeys + key, b->most, dim, gemm->nr, true);
+        gemm_rows(gemm, &values, 1, b->dvalues + key, b->most, dim, gemm->nr, true);
     }
 }
 
@@ -178,9 +178,9 @@ static void add_chunk(const struct block *b) {
         size_t start = span->first_key > b->chunk ? span->first_key : b->chunk;
         size_t at = (span->first_row + start - span->first_key) * stride + b->head * dim;
         w->compute->rows->add_transposed(w->gradient->dkeys + at, stride,
-            b->dkeys + (start - b->chunk), MOST_KEYS, dim, end - start);
+            b->dkeys + (start - b->chunk), b->most, dim, end - start);
         w->compute->rows->add_transposed(w->gradient->dvalues + at, stride,
-            b->dvalues + (start - b->chunk), MOST_KEYS, dim, end - start);
+            b->dvalues + (start - b->chunk), b->most, dim, end - start);
         end = start;
     }
 }
@@ -193,8 +193,8 @@ static void differentiate_chunk(struct block *b) {
     attention_pack_keys(&pack, ATTENTION_KEYS, b->keys, b->key_panel);
     attention_pack_keys(&pack, ATTENTION_VALUES, b->values, b->key_panel);
     attention_pack_depth(&pack, ATTENTION_KEYS, b->key_rows, b->row_panel);
-    memset(b->dkeys, 0, shape->head_dim * MOST_KEYS * sizeof *b->dkeys);
-    memset(b->dvalues, 0, shape->head_dim * MOST_KEYS * sizeof *b->dvalues);
+    memset(b->dkeys, 0, shape->head_dim * b->most * sizeof *b->dkeys);
+    memset(b->dvalues, 0, shape->head_dim * b->most * sizeof *b->dvalues);
     size_t start = b->chunk > b->span->first_position ? b->chunk - b->span->first_position : 0;
     for (b->first = start; b->first < b->span->query_count; b->first += b->count) {
         b->count = smaller(block_rows(b), b->span->query_count - b->first);
@@ -222,14 +222,8 @@ static void take_scratch(struct block *b, uint8_t *scratch) {
     const struct attention_shape *shape = &b->work->attention->shape;
     const struct gemm_kernel *gemm = compute->gemm;
     size_t size = gemm->element_size, padded = attention_padded(shape), rows = block_rows(b);
-    b->most = attention_chunk(compute, shape, MOST_KEYS);
-    b->key_panel = round_up(shape->head_dim, gemm->k_unit) * gemm->nr * size;
-    b->row_panel = b->most * gemm->nr * size;
+    const uint8_t *end = scratch + WORKER_SCRATCH;
     b->query_panel = rows * gemm->nr * size;
-    b->keys = attention_deal(&scratch, b->most * padded * size);
-    b->values = attention_deal(&scratch, b->most * padded * size);
-    b->key_rows = attention_deal(&scratch, b->most * padded * size);
-    b->gathered = attention_deal(&scratch, b->most * padded * size);
     b->scores = attention_deal(&scratch, gemm->mr * MOST_KEYS * sizeof(float));
     b->dscores = attention_deal(&scratch, gemm->mr * MOST_KEYS * sizeof(float));
     b->dscore_rows = attention_deal(&scratch, gemm->mr * MOST_KEYS * size);
@@ -237,10 +231,19 @@ static void take_scratch(struct block *b, uint8_t *scratch) {
     b->ds_panels = attention_deal(&scratch, rows * MOST_KEYS * size);
     b->queries = attention_deal(&scratch, shape->head_dim * rows * size);
     b->doutputs = attention_deal(&scratch, shape->head_dim * rows * size);
-    b->dkeys = attention_deal(&scratch, shape->head_dim * MOST_KEYS * sizeof(float));
-    b->dvalues = attention_deal(&scratch, shape->head_dim * MOST_KEYS * sizeof(float));
     b->tile = attention_deal(&scratch, gemm->mr * padded * sizeof(float));
     b->buffer = attention_deal(&scratch, gemm->mr * padded * size);
+    // As many keys as the rest has room for.
+    size_t of_key = padded * (4 * size + 2 * sizeof(float));
+    b->most = smaller(MOST_KEYS, (size_t)(end - scratch) / of_key / 32 * 32);
+    b->key_panel = round_up(shape->head_dim, gemm->k_unit) * gemm->nr * size;
+    b->row_panel = b->most * gemm->nr * size;
+    b->keys = attention_deal(&scratch, b->most * padded * size);
+    b->values = attention_deal(&scratch, b->most * padded * size);
+    b->key_rows = attention_deal(&scratch, b->most * padded * size);
+    b->gathered = attention_deal(&scratch, b->most * padded * size);
+    b->dkeys = attention_deal(&scratch, padded * b->most * sizeof(float));
+    b->dvalues = attention_deal(&scratch, padded * b->most * sizeof(float));
 }
 
 // The spans of a tree stand together, its root first.

@@ -1,10 +1,8 @@
 // Dropout: what it leaves out, and that the gradient is that of the loss with just those left out.
-#include "base/memory.h"
-#include "base/random.h"
 #include "model/lora.h"
 #include "model/transformer_training.h"
+#include "test_compute.h"
 #include "test_model.h"
-#include <math.h>
 
 enum { ROWS = 301, COLUMNS = 67, COUNT = ROWS * COLUMNS, TOKENS = 24 };
 
@@ -15,32 +13,63 @@ static struct compute *open_compute(int threads, enum compute_path path) {
     return compute;
 }
 
-static void test_dropout_keeps_its_share_and_scales_it(void **state) {
-    (void)state;
-    static float x[COUNT], y[COUNT], again[COUNT];
-    struct dropout dropout = {7, 3, 0.25f}, other = {8, 3, 0.25f};
-    struct compute *compute = open_compute(1, COMPUTE_AUTO), *two = open_compute(2, COMPUTE_AUTO);
-    size_t dropped = 0, same = 0;
-    for (size_t i = 0; i < COUNT; i++)
-        x[i] = 1 + (float)i / COUNT;
-    compute_dropout(compute, &dropout, x, y, ROWS, COLUMNS, false);
-    compute_dropout(two, &dropout, x, again, ROWS, COLUMNS, false);
-    assert_memory_equal(y, again, sizeof y);
+static void assert_share(const float *x, const float *y) {
+    size_t dropped = 0;
     for (size_t i = 0; i < COUNT; i++) {
         dropped += y[i] == 0;
         assert_true(y[i] == 0 || fabsf(y[i] - x[i] / 0.75f) < 1e-6f);
     }
     assert_true(fabs((double)dropped / COUNT - 0.25) < 0.02);
-    compute_dropout(compute, &other, x, again, ROWS, COLUMNS, false);
+}
+
+static void test_dropout_keeps_its_share_and_scales_it(void **state) {
+    (void)state;
+    static float x[COUNT], y[COUNT], again[COUNT];
+    struct dropout dropout = {7, 3, 0.25f}, other = {8, 3, 0.25f};
+    struct compute *compute = open_compute(1, COMPUTE_AUTO), *two = open_compute(2, COMPUTE_AUTO);
+    size_t same = 0;
+    for (size_t i = 0; i < COUNT; i++)
+        x[i] = 1 + (float)i / COUNT;
+    compute_dropout_add(compute, &dropout, x, y, ROWS, COLUMNS);
+    compute_dropout_add(two, &dropout, x, again, ROWS, COLUMNS);
+    assert_memory_equal(y, again, sizeof y);
+    assert_share(x, y);
+    memset(again, 0, sizeof again);
+    compute_dropout_add(compute, &other, x, again, ROWS, COLUMNS);
     for (size_t i = 0; i < COUNT; i++)
         same += (y[i] == 0) == (again[i] == 0);
     assert_true(fabs((double)same / COUNT - (0.75 * 0.75 + 0.25 * 0.25)) < 0.02);
     memcpy(again, x, sizeof x);
-    compute_dropout(compute, &dropout, x, again, ROWS, COLUMNS, true);
+    compute_dropout_add(compute, &dropout, x, again, ROWS, COLUMNS);
     for (size_t i = 0; i < COUNT; i++)
         assert_true(again[i] == x[i] + y[i]);
     compute_free(compute);
     compute_free(two);
+}
+
+// Forward drops from operands, backward adds to f32.
+static void test_dropout_of_operands_leaves_out_the_same(void **state) {
+    (void)state;
+    struct dropout dropout = {7, 3, 0.25f};
+    for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
+        struct compute *compute = create(path, 2);
+        if (!compute) continue;
+        float *values = random_floats(4, COUNT, 1), *want = zero_floats(COUNT);
+        struct operand x = operand_from(compute, values, ROWS, COLUMNS);
+        struct operand y = operand_new(compute, ROWS, COLUMNS);
+        round_to_operand(compute, values, COUNT);
+        compute_dropout_add(compute, &dropout, values, want, ROWS, COLUMNS);
+        round_to_operand(compute, want, COUNT);
+        compute_dropout(compute, &dropout, x, y, ROWS, COLUMNS);
+        float *got = operand_floats(compute, y, ROWS, COLUMNS);
+        assert_memory_equal(got, want, COUNT * sizeof *want);
+        memory_free(values);
+        memory_free(want);
+        memory_free(got);
+        memory_free(x.data);
+        memory_free(y.data);
+        compute_free(compute);
+    }
 }
 
 struct fixture {
@@ -134,6 +163,7 @@ static void test_dropout_has_the_gradient_of_its_loss(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dropout_keeps_its_share_and_scales_it),
+        cmocka_unit_test(test_dropout_of_operands_leaves_out_the_same),
         cmocka_unit_test(test_dropout_has_the_gradient_of_its_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

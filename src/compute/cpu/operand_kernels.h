@@ -10,6 +10,7 @@
 typedef uint16_t element;
 #define OPERAND_TYPE DATA_BF16
 #define EXP2_DEGREE 4
+#define NO_LOGIT 0xfc00 // minus infinity in f16
 
 static inline lanes load_lanes(const element *from) {
     __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
@@ -36,6 +37,7 @@ static inline lanes load_logits(const element *from) {
 typedef float element;
 #define OPERAND_TYPE DATA_F32
 #define EXP2_DEGREE 5
+#define NO_LOGIT (-INFINITY)
 
 static inline lanes load_lanes(const element *from) {
     return lanes_load(from);
@@ -57,9 +59,13 @@ static inline lanes load_logits(const element *from) {
 
 static const float log2_e = 1.44269504f;
 
-// What comes out as bf16 does not need more.
+// What comes out as bf16 does not need more. Minus infinity has no nearest integer.
 static inline lanes exponential(lanes x) {
-    return OPERAND_TYPE == DATA_BF16 ? lanes_exp2(x * log2_e, 4) : lanes_exp(x);
+#if defined(OPERAND_BF16)
+    return lanes_exp2((lanes)_mm512_max_ps(_mm512_set1_ps(-200.0f), (__m512)(x * log2_e)), 4);
+#else
+    return lanes_exp(x);
+#endif
 }
 
 static inline lanes load_some(const element *from, size_t count) {
@@ -372,7 +378,8 @@ static void finish_logits(const struct product_finish *finish, const struct prod
 static inline lanes logits_at(const element *logits, size_t vocabulary, size_t at) {
     if (vocabulary - at >= LANES) return load_logits(logits + at);
     element buffer[LANES];
-    store_logits(buffer, lanes_all(-65504.0f));
+    for (size_t i = 0; i < LANES; i++)
+        buffer[i] = NO_LOGIT;
     memcpy(buffer, logits + at, (vocabulary - at) * sizeof *buffer);
     return load_logits(buffer);
 }
