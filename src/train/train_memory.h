@@ -15,10 +15,20 @@
 size_t train_memory_rows(
     const struct model_config *config, const struct lora *lora, const struct trainer_data *data);
 
-// Refuses a run that takes more than `room` bytes, saying what it needs, what there is, and what
-// would fit. `trained` counts the floats that are trained.
+size_t train_memory_rows_of(const struct train_spec *spec, const struct model_config *config,
+    const struct trainer_data *data);
+
+// Bytes for activations (training_create's budget) of a run that may take `allowed` bytes beside
+// the base model's weights, or, where that is 0, what the machine can spare now, with
+// `weight_bytes` of the base model in memory. It decides how much is kept and how much computed
+// again: of speed, and of no bit of the result.
+uint64_t train_memory_budget(uint64_t allowed, uint64_t weight_bytes, uint64_t trained);
+
+// Refuses a run that takes more than `room` bytes, or than the `allowed` (0: any), however much it
+// computes again, saying what it needs, what there is, and what would fit. `trained` counts the
+// floats that are trained.
 bool train_memory_check(const struct model_config *config, const struct lora *lora,
-    uint64_t trained, const struct trainer_data *data, uint64_t room,
+    uint64_t trained, const struct trainer_data *data, uint64_t room, uint64_t allowed,
     struct error *error) WARN_UNUSED;
 
 // How many floats a run trains.
