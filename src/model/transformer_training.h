@@ -16,7 +16,8 @@ bool transformer_over(struct transformer **transformer, const struct model_confi
 void transformer_copy_parameters(
     const struct transformer *transformer, struct parameters *parameters);
 
-// A model of random weights in memory, stored as `type`: for benches.
+// A model of random weights in memory, its linear layers stored as `type` (plain, int8 or nf4), for
+// benches.
 bool transformer_random(struct transformer **transformer, const struct model_config *config,
     enum data_type type, struct error *error) WARN_UNUSED;
 
