@@ -60,9 +60,6 @@ struct training_result {
 
 struct training;
 
-// What a trainer gives for activations where nobody says otherwise: 2 GiB.
-#define TRAINING_BUDGET ((uint64_t)2 << 30)
-
 // Working memory for up to `max_rows` rows in one batch. `lora` (borrowed) is what is trained, or
 // NULL for all weights, which takes a transformer made by transformer_over(). Of as many layers as
 // fit into `budget` bytes all activations are kept, of the others only what they were given: that

@@ -178,8 +178,8 @@ static bool open_training(struct bench *b, struct train_bench_result *result, st
     size_t examples = b->data->example_count;
     b->held = (size_t)b->data->token_count - examples;
     result->weight_bytes = transformer_weight_bytes(b->transformer);
-    uint64_t budget =
-        train_memory_budget(options->memory, options->full ? 0 : result->weight_bytes, b->count);
+    uint64_t weights = options->full ? 0 : train_memory_weights(b->transformer);
+    uint64_t budget = train_memory_budget(options->memory, weights, b->count);
     result->activation_bytes = training_bytes(config, b->lora, b->held, budget);
     if (options->memory && result->activation_bytes > budget)
         return error_set(error, ERROR_MEMORY,

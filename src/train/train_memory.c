@@ -13,7 +13,7 @@ static size_t longest_example(const struct trainer_data *data) {
 size_t train_memory_rows(
     const struct model_config *config, const struct lora *lora, const struct trainer_data *data) {
     size_t longest = longest_example(data), rows = MICRO_BATCH_ROWS;
-    while (rows > LEAST_ROWS && training_bytes(config, lora, rows, 0) > TRAINING_BUDGET)
+    while (rows > LEAST_ROWS && training_bytes(config, lora, rows, 0) > TRAIN_MEMORY_ROWS_BYTES)
         rows /= 2;
     if (data->training->token_count < rows) rows = (size_t)data->training->token_count;
     return rows < longest ? longest : rows;
@@ -46,8 +46,15 @@ static uint64_t margin(void) {
     return part > least ? part : least;
 }
 
-uint64_t train_memory_budget(uint64_t allowed, uint64_t weight_bytes, uint64_t trained) {
-    if (!allowed) allowed = without(memory_available(), weight_bytes + margin());
+// Of streamed weights, two layers and what belongs to none.
+uint64_t train_memory_weights(const struct transformer *transformer) {
+    uint64_t bytes = transformer_weight_bytes(transformer);
+    if (!transformer_streams(transformer)) return bytes;
+    return 3 * bytes / (transformer_config(transformer)->layers + 1);
+}
+
+uint64_t train_memory_budget(uint64_t allowed, uint64_t weights, uint64_t trained) {
+    if (!allowed) allowed = without(memory_available(), weights + margin());
     return without(allowed, optimizer_bytes(trained));
 }
 

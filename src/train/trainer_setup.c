@@ -89,19 +89,12 @@ static size_t most_examples(const struct trainer *t) {
     return most > TRAINER_VALIDATION_EXAMPLES ? most : TRAINER_VALIDATION_EXAMPLES;
 }
 
-// Of the base model's weights, the bytes that are to stay in memory beside what the run takes: of
-// streamed ones, two layers and what belongs to none.
-static uint64_t resident_weights(const struct trainer *t) {
-    uint64_t bytes = transformer_weight_bytes(t->transformer);
-    if (t->parameters) return 0; // they are what is trained, and counted as that
-    if (!transformer_streams(t->transformer)) return bytes;
-    return 3 * bytes / (transformer_config(t->transformer)->layers + 1);
-}
-
 static bool allocate(struct trainer *t, struct error *error) {
     const struct model_config *config = transformer_config(t->transformer);
     size_t rows = train_memory_rows(config, t->lora, t->data);
-    uint64_t budget = train_memory_budget(t->spec->memory, resident_weights(t), t->state.count);
+    // Where all weights are trained, they are counted as that.
+    uint64_t weights = t->parameters ? 0 : train_memory_weights(t->transformer);
+    uint64_t budget = train_memory_budget(t->spec->memory, weights, t->state.count);
     if (!train_memory_check(
             config, t->lora, t->state.count, t->data, memory_available(), t->spec->memory, error) ||
         !packer_create(&t->packer, rows, most_examples(t), train_spec_shares(t->spec), error) ||

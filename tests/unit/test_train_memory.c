@@ -102,7 +102,7 @@ static void test_train_memory_takes_fewer_rows_of_a_larger_model(void **state) {
     larger.heads = 64;
     size_t rows = train_memory_rows(&larger, &rank_16, &data);
     assert_in_range(rows, 64, 2047);
-    assert_true(training_bytes(&larger, &rank_16, rows, 0) <= TRAINING_BUDGET);
+    assert_true(training_bytes(&larger, &rank_16, rows, 0) <= TRAIN_MEMORY_ROWS_BYTES);
     dataset.longest = 3000;
     assert_int_equal(train_memory_rows(&larger, &rank_16, &data), 3000);
 }
