@@ -29,7 +29,9 @@
 //   "chat_time": what chat templates take for now, in seconds of the local clock on the wall: a
 //   resumed run must make the same tokens on another day. Absent: now. "chat_template": a file
 //   whose template is taken in place of the model's own; optional "threads": integer, 0 for all
-//   cores, "checkpoint_seconds": integer } optional
+//   cores, "checkpoint_seconds": integer; optional
+//   "memory": bytes that the run may take beside the base model's weights. Absent: what the machine
+//   can spare. "shared_prefixes": false to compute each example by itself. Both optional }
 //
 // Events, by "type"; each also has "time" (seconds, integer):
 //   status      {"status": "validating_files" | "queued" | "running" | "succeeded" | "failed" |
@@ -38,8 +40,9 @@
 //   message     {"level": "info" | "warn" | "error", "message": …}
 //   plan        {"hyperparameters": {the values chosen}, "lora": {"rank", "alpha"},
 //   "learning_rate",
-//                "total_steps", "examples", "tokens", "supervised_tokens" (those with a loss),
-//                "trained_tokens" (tokens × epochs), "truncated_examples"}
+//                "total_steps", "examples", "tokens", "computed_tokens" (an epoch's, what
+//                examples of a batch begin with alike once), "supervised_tokens" (those with a
+//                loss), "trained_tokens" (tokens × epochs), "truncated_examples"}
 //   metrics     {"step", "total_steps", "epoch" (a fraction), "train_loss",
 //                "train_mean_token_accuracy", "valid_loss", "valid_mean_token_accuracy",
 //                "full_valid_loss", "full_valid_mean_token_accuracy" (the four or null),

@@ -14,15 +14,26 @@
 #include <string.h>
 #include <time.h>
 
-static const char *shape_name = "S";
-static const char *model, *data = "./temper-data", *text_file;
-static long threads, steps = 5, train_length = 512;
-static bool as_json;
+static const char *shape_name = "S", *examples = "plain";
+static const char *weights, *model, *data = "./temper-data", *text_file;
+static long threads, steps = 5, train_length;
+static uint64_t memory;
+static bool full, separate, as_json;
 
 static const struct cli_option options[] = {
     {"--shape", "S|M|L", CLI_TEXT, &shape_name, "of `train`: the model's size (S)"},
     {"--length", "N", CLI_INTEGER, &train_length,
-        "of `train --model`: tokens of the one sequence of a step (512)"},
+        "of `train`: tokens a sequence, as many of them as keep a step's tokens (512)"},
+    {"--weights", "bf16|int8|nf4", CLI_TEXT, &weights,
+        "of `train --shape`: how the frozen weights are stored (bf16)"},
+    {"--full", NULL, CLI_FLAG, &full, "of `train`: all parameters in place of LoRA"},
+    {"--examples", "plain|shared-prefixes", CLI_TEXT, &examples,
+        "of `train`: loss on all tokens, or a system prompt that all share and one-word answers "
+        "(plain)"},
+    {"--no-shared-prefixes", NULL, CLI_FLAG, &separate,
+        "of `train`: compute each example by itself"},
+    {"--memory", "SIZE", CLI_BYTES, &memory,
+        "of `train`: beside the weights, such as 4GB (what the machine can spare)"},
     {"--steps", "N", CLI_INTEGER, &steps, "of `train`: how many to measure (5)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all)"},
     {"--model", "M", CLI_TEXT, &model,
@@ -33,16 +44,23 @@ static const struct cli_option options[] = {
 };
 
 static const struct cli_syntax syntax = {
-    .usage = "temper bench peak | train [--shape S|M|L | --model M] [--threads N] |\n"
+    .usage = "temper bench peak | train [--shape S|M|L | --model M] [--length N] [--weights TYPE] "
+             "[--full] |\n"
              "       tokenize --file F [--model M] [--json]",
     .purpose =
         "peak: the most multiply-adds and bytes a second that this machine does. train: tokens\n"
-        "a second of LoRA training on random weights, the fraction of that peak, and for every "
-        "kind of\n"
-        "operation its time, its share, and the part of its limit that it reaches. tokenize: how "
-        "fast\n"
-        "one thread encodes a text, the best of 5.",
-    .example = "  temper bench peak\n  temper bench train --shape M --json",
+        "a second of training (LoRA on random weights, loss on all tokens, unless told "
+        "otherwise),\n"
+        "the fraction of that peak, and for every kind of operation its time, its share, and the\n"
+        "part of its limit that it reaches. tokenize: how fast one thread encodes a text, the "
+        "best\n"
+        "of 5.",
+    .example = "  temper bench peak\n  temper bench train --shape M --json\n"
+               "  temper bench train --shape M --length 2048\n"
+               "  temper bench train --shape L --weights nf4 --steps 3\n"
+               "  temper bench train --shape S --full\n"
+               "  temper bench train --shape M --examples shared-prefixes\n"
+               "  temper bench train --shape M --memory 1GB",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
     .least = 1,
@@ -72,17 +90,55 @@ static const struct train_bench_shape *find_shape(struct error *error) {
     return NULL;
 }
 
+static bool read_weights(enum data_type *type, struct error *error) {
+    static const enum data_type types[] = {DATA_BF16, DATA_INT8, DATA_NF4};
+    *type = DATA_BF16;
+    if (!weights) return true;
+    if (model || full)
+        return error_set(error, ERROR_INVALID, "--weights is of a shape's frozen weights: %s",
+            model ? "those of --model are stored as they are" : "--full trains them all, in f32");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcmp(weights, data_type_table[types[i]].name)) {
+            *type = types[i];
+            return true;
+        }
+    return error_set(error, ERROR_INVALID, "--weights %s is none of bf16, int8 and nf4", weights);
+}
+
+static bool read_examples(bool *headlines, struct error *error) {
+    *headlines = !strcmp(examples, "shared-prefixes");
+    if (!*headlines && strcmp(examples, "plain"))
+        return error_set(
+            error, ERROR_INVALID, "--examples %s is neither plain nor shared-prefixes", examples);
+    return !*headlines || !train_length ||
+           error_set(error, ERROR_INVALID,
+               "--length is of plain examples; those with shared prefixes have their own");
+}
+
+static bool read_options(struct train_bench_options *wish, struct error *error) {
+    *wish = (struct train_bench_options){.full = full,
+        .length = (size_t)train_length,
+        .separate = separate,
+        .memory = memory,
+        .threads = (int)threads,
+        .steps = (size_t)steps};
+    if (train_length && (train_length < 2 || train_length > 1 << 20))
+        return error_set(error, ERROR_INVALID, "--length must be from 2 to 1048576");
+    if (steps < 1 || steps > 10000)
+        return error_set(error, ERROR_INVALID, "--steps must be from 1 to 10000");
+    return read_weights(&wish->weights, error) && read_examples(&wish->headlines, error) &&
+           (model || (wish->shape = find_shape(error)));
+}
+
 static bool run_train(struct train_bench_result *result, struct error *error) {
-    if (model) {
-        struct model_directory found;
-        if (!model_directory_find(&found, model, data, error)) return false;
-        bool ok = train_bench_model(
-            found.path, (size_t)train_length, (int)threads, (size_t)steps, result, error);
-        model_directory_free(&found);
-        return ok;
-    }
-    const struct train_bench_shape *shape = find_shape(error);
-    return shape && train_bench_run(shape, (int)threads, (size_t)steps, result, error);
+    struct train_bench_options wish;
+    struct model_directory found = {0};
+    if (!read_options(&wish, error) || (model && !model_directory_find(&found, model, data, error)))
+        return false;
+    wish.model = found.path;
+    bool ok = train_bench_run(&wish, result, error);
+    if (model) model_directory_free(&found);
+    return ok;
 }
 
 static void print_operations(const struct train_bench_result *r) {
@@ -110,6 +166,12 @@ static void print_train(const struct train_bench_result *r) {
            "(%.3g operations a token), %llu bytes at most, %zu steps\n",
         model ? model : shape_name, r->path, r->tokens_per_second, r->fraction_of_peak,
         r->peak_gflops, r->operations_per_token, (unsigned long long)r->peak_rss_bytes, r->steps);
+    printf("a step: %.4f s; %zu tokens held, %zu computed (%.2f); activations %.0f MB\n",
+        r->seconds, r->tokens_held, r->tokens_computed,
+        (double)r->tokens_computed / (double)r->tokens_held, (double)r->activation_bytes * 1e-6);
+    if (r->separate_seconds > 0)
+        printf("without sharing: %.4f s; sharing takes %.2f of it\n", r->separate_seconds,
+            r->seconds / r->separate_seconds);
     print_operations(r);
 }
 
@@ -131,6 +193,18 @@ static void print_train_json(const struct train_bench_result *r) {
         "operations_per_token", r->operations_per_token, "peak_rss_bytes",
         (json_int_t)r->peak_rss_bytes, "steps", (json_int_t)r->steps, "step_seconds",
         r->profiled_seconds, "gigabytes_per_second", r->bandwidth * 1e-9, "operations", operations);
+    json_object_update_new(
+        root, json_pack("{s:s, s:b, s:s, s:f, s:o, s:I, s:I, s:I, s:I}", "weights",
+                  model     ? "as stored"
+                  : full    ? "f32"
+                  : weights ? weights
+                            : "bf16",
+                  "full", full, "examples", examples, "median_seconds", r->seconds,
+                  "median_seconds_without_sharing",
+                  r->separate_seconds > 0 ? json_real(r->separate_seconds) : json_null(),
+                  "tokens_held", (json_int_t)r->tokens_held, "tokens_computed",
+                  (json_int_t)r->tokens_computed, "activation_bytes",
+                  (json_int_t)r->activation_bytes, "weight_bytes", (json_int_t)r->weight_bytes));
     char *text = json_dumps(root, JSON_PRESERVE_ORDER);
     printf("%s\n", text ? text : "{}");
     free(text);
@@ -139,10 +213,6 @@ static void print_train_json(const struct train_bench_result *r) {
 
 static bool train(struct error *error) {
     struct train_bench_result result;
-    if (train_length < 2 || train_length > 1 << 20)
-        return error_set(error, ERROR_INVALID, "--length must be from 2 to 1048576");
-    if (steps < 1 || steps > 10000)
-        return error_set(error, ERROR_INVALID, "--steps must be from 1 to 10000");
     if (!run_train(&result, error)) return false;
     if (as_json)
         print_train_json(&result);

@@ -39,6 +39,26 @@ static bool append(struct cli_list *list, const char *text) {
     return true;
 }
 
+// A number and a unit, of decimal or binary thousands; none: bytes.
+static bool read_bytes(const char *text, uint64_t *bytes) {
+    static const char *const units[] = {
+        "", "B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB"};
+    static const double sizes[] = {1, 1, 1e3, 0x1p10, 1e6, 0x1p20, 1e9, 0x1p30, 1e12, 0x1p40};
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || !(number >= 0)) return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i]) == 0 && number * sizes[i] < 0x1p60) {
+            *bytes = (uint64_t)(number * sizes[i]);
+            return true;
+        }
+    return false;
+}
+
+const char *cli_expected(enum cli_type type) {
+    return type == CLI_BYTES ? "a size such as 4GB" : "a number";
+}
+
 bool cli_store(const struct cli_option *option, const char *text) {
     char *end = NULL;
     errno = 0;
@@ -51,6 +71,8 @@ bool cli_store(const struct cli_option *option, const char *text) {
         return true;
     case CLI_LIST:
         return append(option->target, text);
+    case CLI_BYTES:
+        return read_bytes(text, option->target);
     case CLI_INTEGER:
         *(long *)option->target = strtol(text, &end, 10);
         break;
@@ -76,9 +98,10 @@ static enum cli_outcome take_option(
         value = words[++*at];
     }
     if (cli_store(option, value)) return CLI_RUN;
-    return wrong(syntax,
-        option->type == CLI_LIST ? "this option is given too often" : "this option needs a number",
-        word);
+    if (option->type == CLI_LIST) return wrong(syntax, "this option is given too often", word);
+    char message[64];
+    snprintf(message, sizeof message, "this option needs %s", cli_expected(option->type));
+    return wrong(syntax, message, word);
 }
 
 enum cli_outcome cli_read(const struct cli_syntax *syntax, int count, char **words, int *given) {

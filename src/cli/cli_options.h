@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     CLI_SUCCESS = 0,
@@ -20,6 +21,7 @@ enum cli_type {
     CLI_TEXT,    // target is a const char *
     CLI_INTEGER, // target is a long
     CLI_REAL,    // target is a double
+    CLI_BYTES,   // "4GB", "512MiB", "65536"; target is a uint64_t
     CLI_LIST,    // may be given several times; target is a struct cli_list
 };
 
@@ -56,9 +58,12 @@ enum cli_outcome {
 // Reads the words. Those that are no options are moved to the front, *given of them.
 enum cli_outcome cli_read(const struct cli_syntax *syntax, int count, char **words, int *given);
 
-// Writes an option's value, which must outlive the option. False where it is no number but must be,
-// or a list is full.
+// Writes an option's value, which must outlive the option. False where it is not what
+// cli_expected() says, or a list is full.
 bool cli_store(const struct cli_option *option, const char *text);
+
+// What such an option needs: "a number", "a size such as 4GB".
+const char *cli_expected(enum cli_type type);
 
 // Prints "temper: message" to standard error. Returns CLI_FAILURE.
 int cli_fail(const struct error *error);

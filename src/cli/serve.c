@@ -39,6 +39,7 @@ static const char *config;
 static bool private_webhooks;
 static struct plan_table plans;
 static long threads, connections, drain_seconds = 20;
+static uint64_t memory;
 
 static const struct cli_option options[] = {
     {"--config", "FILE", CLI_TEXT, &config,
@@ -51,6 +52,9 @@ static const struct cli_option options[] = {
     {"--tls-key", "FILE", CLI_TEXT, &private_key, "the certificate's key, PEM"},
     {"--port-file", "FILE", CLI_TEXT, &port_file, "write the port there once the server answers"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores for training and for answers (all)"},
+    {"--memory", "SIZE", CLI_BYTES, &memory,
+        "that training may take beside the base model's weights, such as 4GB (what the machine "
+        "can spare)"},
     {"--access-log", "FILE", CLI_TEXT, &access_log,
         "a line for each request; \"-\" for standard error, \"off\" for none (-)"},
     {"--log-format", "text|json", CLI_TEXT, &log_format, "form of all lines of the log (text)"},
@@ -129,6 +133,10 @@ static int64_t most_requests(void *context, const char *account) {
     return limits_account_plan(context, account)->batch_requests;
 }
 
+static struct trainer_share trainer_share(void) {
+    return (struct trainer_share){(int)threads, memory};
+}
+
 static bool open_side_work(struct house *house, struct error *error) {
     struct batch_runner_options batch_options = {
         .store = house->store,
@@ -142,7 +150,8 @@ static bool open_side_work(struct house *house, struct error *error) {
     if (!upload_keeper_open(&house->uploads, house->store, error)) return false;
     house->service.uploads = house->uploads;
     if (!usage_open(&house->service.usage, house->store, error)) return false;
-    if (!job_checks_open(&house->service.checks, house->store, (int)threads, error)) return false;
+    if (!job_checks_open(&house->service.checks, house->store, trainer_share(), error))
+        return false;
     if (!job_streams_open(
             &house->service.job_streams, house->store, &house->service.draining, error))
         return false;
@@ -166,7 +175,7 @@ static bool open_house(struct house *house, char **key, struct error *error) {
         .store = house->store,
         .data = store_directory(house->store),
         .launcher = launcher,
-        .threads = (int)threads,
+        .share = trainer_share(),
     };
     if (!engine_open(&house->engine, &engine_options, error) ||
         !supervisor_open(&house->supervisor, &supervisor_options, error))

@@ -72,7 +72,8 @@ static int take_option(struct reading *reading, const char *name, const char *va
     char *copy = memory_copy_string(value);
     if (!copy) return fail(reading, "memory is short");
     if (cli_store(option, copy)) return 1;
-    snprintf(message, sizeof message, "'%.60s' needs a number, but has '%.60s'", name, value);
+    snprintf(message, sizeof message, "'%.60s' needs %s, but has '%.60s'", name,
+        cli_expected(option->type), value);
     return fail(reading, message);
 }
 

@@ -21,9 +21,10 @@ enum { JOB_NICENESS = 5 };
 static const char *model = BUILT_IN_MODEL, *output, *validation, *adapter, *chat_template,
                   *data = "./temper-data";
 static const char *account = "personal";
-static long epochs, batch_size, lora_rank = 16, seed = 42, threads;
+static long epochs, batch_size, lora_rank = 16, seed = TRAIN_SEED, threads;
 static double multiplier, lora_alpha, lora_dropout;
-static bool validate_only, report_only, quiet, as_json;
+static uint64_t memory;
+static bool separate, validate_only, report_only, quiet, as_json;
 
 static const struct cli_option options[] = {
     {"--output", "DIR", CLI_TEXT, &output, "where a run by hand works, and leaves its adapter"},
@@ -44,6 +45,11 @@ static const struct cli_option options[] = {
         "share of the adapter's inputs that each step leaves out (0)"},
     {"--seed", "N", CLI_INTEGER, &seed, "of the order of examples and the first weights (42)"},
     {"--threads", "N", CLI_INTEGER, &threads, "cores (all); the result is the same"},
+    {"--memory", "SIZE", CLI_BYTES, &memory,
+        "that the run may take beside the base model's weights, such as 4GB (what the machine can "
+        "spare); the result is the same"},
+    {"--no-shared-prefixes", NULL, CLI_FLAG, &separate,
+        "compute each example by itself, also what those of a batch begin with alike"},
     {"--validate-only", NULL, CLI_FLAG, &validate_only, "of a job directory: check the data"},
     {"--report-only", NULL, CLI_FLAG, &report_only,
         "of a job directory: write report.json, what its data holds and what it will take"},
@@ -59,6 +65,7 @@ static const struct cli_syntax syntax = {
         "end; stopped at any moment and started again, the run goes on where it was. The\n"
         "second form runs a job directory as the server writes it (spec.json, events.jsonl).",
     .example = "  temper train examples/json-generation.jsonl --output /tmp/json-adapter\n"
+               "  temper train chats.jsonl --output /tmp/chats --memory 2GB --epochs 3\n"
                "  temper chat --adapter /tmp/json-adapter",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
@@ -118,6 +125,8 @@ static bool fill_spec(struct train_spec *spec, const char *file, struct error *e
     spec->lora_dropout = lora_dropout;
     spec->lora_alpha = lora_alpha > 0 ? lora_alpha : 2 * (double)lora_rank;
     spec->threads = (int)threads;
+    spec->memory = memory;
+    spec->separate = separate;
     if (!absolute(file, &spec->training_file, error) ||
         (validation && !absolute(validation, &spec->validation_file, error)) ||
         (chat_template && !absolute(chat_template, &spec->chat_template, error)))

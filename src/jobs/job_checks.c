@@ -35,7 +35,7 @@ struct task {
 
 struct job_checks {
     struct store *store;
-    int threads;
+    struct trainer_share share;
     pthread_t workers[WORKERS];
     size_t worker_count;
     pthread_mutex_t lock;
@@ -150,7 +150,7 @@ static json_t *check_in(struct job_checks *checks, const struct task *task, cons
     struct error *error) {
     const char *param = NULL;
     pid_t process;
-    if (!job_directory_prepare(checks->store, &task->job, checks->threads, &param, error) ||
+    if (!job_directory_prepare(checks->store, &task->job, checks->share, &param, error) ||
         !trainer_process_start(directory, TRAINER_REPORT, NULL, &process, error) ||
         !await_process(checks, task, process, error))
         return NULL;
@@ -223,12 +223,12 @@ static void remove_left(struct store *store) {
     if (directory) closedir(directory);
 }
 
-bool job_checks_open(
-    struct job_checks **result, struct store *store, int threads, struct error *error) {
+bool job_checks_open(struct job_checks **result, struct store *store, struct trainer_share share,
+    struct error *error) {
     struct job_checks *checks = memory_alloc_zeroed(1, sizeof *checks);
     if (!checks) return memory_error(error, "the checks of training files");
     checks->store = store;
-    checks->threads = threads;
+    checks->share = share;
     pthread_mutex_init(&checks->lock, NULL);
     pthread_cond_init(&checks->wake, NULL);
     remove_left(store);

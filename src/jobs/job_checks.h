@@ -4,15 +4,14 @@
 #ifndef JOBS_JOB_CHECKS_H
 #define JOBS_JOB_CHECKS_H
 
-#include "store/store.h"
+#include "jobs/job_directory.h"
 #include <jansson.h>
 
 struct job_checks;
 
-// `threads`: those of each process; 0 for all cores. Directories that an earlier server left are
-// removed.
-bool job_checks_open(
-    struct job_checks **checks, struct store *store, int threads, struct error *error) WARN_UNUSED;
+// `share`: that of each process. Directories that an earlier server left are removed.
+bool job_checks_open(struct job_checks **checks, struct store *store, struct trainer_share share,
+    struct error *error) WARN_UNUSED;
 
 // Ends the processes; `done` is called of every check that was taken.
 void job_checks_close(struct job_checks *checks); // NULL is allowed

@@ -76,7 +76,7 @@ static json_int_t local_clock(int64_t seconds) {
 }
 
 static bool fill_spec(struct store *store, const struct job_record *job, const char *directory,
-    int threads, json_t *spec, const char **param, struct error *error) {
+    struct trainer_share share, json_t *spec, const char **param, struct error *error) {
     struct model_record model;
     if (!model_resolve(store, job->account, job->model, &model, error))
         return blame(param, "model", error);
@@ -85,7 +85,8 @@ static bool fill_spec(struct store *store, const struct job_record *job, const c
     if (model.adapter) json_object_set_new(spec, "adapter", json_string(model.adapter));
     model_record_free(&model);
     json_object_set_new(spec, "seed", json_integer(job->seed));
-    json_object_set_new(spec, "threads", json_integer(threads));
+    json_object_set_new(spec, "threads", json_integer(share.threads));
+    if (share.memory) json_object_set_new(spec, "memory", json_integer((json_int_t)share.memory));
     set_json(spec, "hyperparameters", job->hyperparameters);
     set_json(spec, "lora", job->lora);
     json_object_set_new(spec, "chat_time", json_integer(local_clock(job->created_at)));
@@ -97,8 +98,8 @@ static bool fill_spec(struct store *store, const struct job_record *job, const c
            blame(param, "validation_file", error);
 }
 
-bool job_directory_prepare(struct store *store, const struct job_record *job, int threads,
-    const char **param, struct error *error) {
+bool job_directory_prepare(struct store *store, const struct job_record *job,
+    struct trainer_share share, const char **param, struct error *error) {
     char directory[FILE_PATH_SIZE], path[FILE_PATH_SIZE];
     if (!job_directory_path(store, job->id, directory, error) ||
         !file_make_directories(directory, error) ||
@@ -106,7 +107,7 @@ bool job_directory_prepare(struct store *store, const struct job_record *job, in
         return false;
     if (file_exists(path)) return true;
     json_t *spec = json_object();
-    bool ok = spec ? fill_spec(store, job, directory, threads, spec, param, error)
+    bool ok = spec ? fill_spec(store, job, directory, share, spec, param, error)
                    : memory_error(error, "a job's spec");
     if (ok) {
         char *text = json_dumps(spec, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

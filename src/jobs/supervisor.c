@@ -98,7 +98,7 @@ static void note_false_start(
 static bool prepare(struct supervisor *s, struct job_record *job, char *directory) {
     struct error error;
     const char *param = NULL;
-    if (job_directory_prepare(s->options.store, job, s->options.threads, &param, &error) &&
+    if (job_directory_prepare(s->options.store, job, s->options.share, &param, &error) &&
         job_directory_path(s->options.store, job->id, directory, &error))
         return true;
     char code[64] = "server_error";

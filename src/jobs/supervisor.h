@@ -4,16 +4,15 @@
 #ifndef JOBS_SUPERVISOR_H
 #define JOBS_SUPERVISOR_H
 
-#include "base/error.h"
+#include "jobs/job_directory.h"
 
-struct store;
 struct supervisor;
 
 struct supervisor_options {
     struct store *store;  // borrowed
     const char *data;     // the data directory
     const char *launcher; // put before the trainer's command ("srun …"); NULL for none
-    int threads;          // of a trainer; 0 for all cores
+    struct trainer_share share;
 };
 
 // Takes up every job that is not final.

@@ -1,5 +1,4 @@
 #include "base/memory.h"
-#include "base/random.h"
 #include "model/transformer_internal.h"
 #include "model/transformer_training.h"
 #include "model/weights.h"
@@ -150,8 +149,7 @@ const struct model_config *transformer_config(const struct transformer *transfor
 uint64_t transformer_weight_bytes(const struct transformer *transformer) {
     if (transformer->files) return weights_bytes(transformer->files);
     if (transformer->parameters) return transformer->parameters->count * sizeof(float);
-    return model_config_parameters(&transformer->config) *
-           data_type_table[transformer->embedding.type].size;
+    return transformer->random_bytes;
 }
 
 // ---- weights from a block of parameters ----
@@ -253,75 +251,6 @@ void transformer_copy_parameters(
     for (size_t i = 0; i < parameters->entry_count; i++)
         copy_entry(transformer, &parameters->entries[i],
             parameters->values + parameters->entries[i].offset);
-}
-
-// ---- random weights ----
-
-static struct matrix take_random(
-    const struct transformer *t, enum data_type type, size_t rows, size_t columns, size_t *used) {
-    size_t bytes = rows * columns * data_type_table[type].size;
-    struct matrix matrix = matrix_of((uint8_t *)t->random + *used, type, rows, columns);
-    *used += bytes;
-    return matrix;
-}
-
-// Small numbers from a short cycle: what matters here is how long products take, not what they
-// give.
-static void fill_random(struct transformer *t, enum data_type type, size_t count) {
-    enum { CYCLE = 4093 };
-    float values[CYCLE];
-    for (size_t i = 0; i < CYCLE; i++)
-        values[i] = 0.04f * ((float)random_uniform(1, 1, i) - 0.5f);
-    for (size_t at = 0; at < count; at += CYCLE)
-        data_type_table[type].from_f32((uint8_t *)t->random + at * data_type_table[type].size,
-            values, count - at < CYCLE ? count - at : CYCLE);
-}
-
-static size_t largest_vector(const struct model_config *c) {
-    size_t query = query_columns(c); // no less than a head, and than kv_columns
-    return c->hidden_size > query ? c->hidden_size : query;
-}
-
-static void place_random(struct transformer *t, enum data_type type) {
-    const struct model_config *c = &t->config;
-    size_t used = 0;
-    float *bias = t->vectors, *norm = bias + largest_vector(c);
-    for (size_t i = 0; i < largest_vector(c); i++) {
-        bias[i] = 0.0f;
-        norm[i] = 1.0f;
-    }
-    t->embedding = take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
-    t->output = c->tied_embeddings
-                    ? t->embedding
-                    : take_random(t, type, c->vocabulary_size, c->hidden_size, &used);
-    t->final_norm = norm;
-    for (size_t layer = 0; layer < c->layers; layer++) {
-        t->layers[layer].input_norm = t->layers[layer].attention_norm = norm;
-        if (c->query_key_norm) t->layers[layer].query_norm = t->layers[layer].key_norm = norm;
-        for (int module = 0; module < LORA_MODULES; module++) {
-            size_t in, out;
-            lora_module_shape(c, module, &in, &out);
-            t->layers[layer].weights[module] = take_random(t, type, out, in, &used);
-            if (has_bias(c, module)) t->layers[layer].biases[module] = bias;
-        }
-    }
-}
-
-bool transformer_random(struct transformer **transformer, const struct model_config *config,
-    enum data_type type, struct error *error) {
-    size_t count = model_config_parameters(config);
-    struct transformer *new = memory_alloc_zeroed(1, sizeof *new);
-    if (!new) return memory_error(error, "a model");
-    new->config = *config;
-    new->random = memory_alloc_array(count, data_type_table[type].size);
-    if (!new->random || !allocate(new, error)) {
-        transformer_close(new);
-        return memory_error(error, "a model of random weights");
-    }
-    fill_random(new, type, count);
-    place_random(new, type);
-    *transformer = new;
-    return true;
 }
 
 // ---- rotations ----

@@ -22,6 +22,7 @@ struct transformer {
     float *vectors;                // of files: all norm weights and biases as f32
     size_t vectors_used;
     void *random; // of transformer_random(): all else
+    uint64_t random_bytes;
     struct matrix embedding;
     struct matrix output;
     const float *final_norm;

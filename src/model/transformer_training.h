@@ -16,7 +16,8 @@ bool transformer_over(struct transformer **transformer, const struct model_confi
 void transformer_copy_parameters(
     const struct transformer *transformer, struct parameters *parameters);
 
-// A model of random weights in memory, stored as `type`: for benches.
+// A model of random weights in memory, its linear layers stored as `type` (plain, int8 or nf4), for
+// benches.
 bool transformer_random(struct transformer **transformer, const struct model_config *config,
     enum data_type type, struct error *error) WARN_UNUSED;
 
@@ -58,9 +59,6 @@ struct training_result {
 };
 
 struct training;
-
-// What a trainer gives for activations where nobody says otherwise: 2 GiB.
-#define TRAINING_BUDGET ((uint64_t)2 << 30)
 
 // Working memory for up to `max_rows` rows in one batch. `lora` (borrowed) is what is trained, or
 // NULL for all weights, which takes a transformer made by transformer_over(). Of as many layers as

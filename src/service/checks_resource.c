@@ -47,7 +47,8 @@ static const struct field checked_fields[] = {
     {"tokens", FIELD_INTEGER},
     {"trained_tokens", FIELD_INTEGER, .about = "Those of answers, which the loss is taken of."},
     {"tokens_after_shared_prefixes", FIELD_INTEGER,
-        .about = "What is left where equal beginnings of examples are counted once."},
+        .about = "Those that an epoch computes: in each batch, what examples begin with alike "
+                 "counts once, and the last token of an example not at all."},
     {"truncated_examples", FIELD_INTEGER, .about = "Longer than the model's context."},
     {"endless_examples", FIELD_INTEGER, .about = "With an answer without an end-of-turn token."},
     {"longest_example", FIELD_INTEGER},

@@ -1,6 +1,6 @@
 // Training measured end to end, as docs/benchmarks.md reports it: a tokenised batch in, an updated
-// adapter out, on random weights of the shape of a real model. LoRA of rank 16 on all seven linear
-// layers, base weights in bf16, loss on all tokens, AdamW.
+// adapter (or model) out, on random weights of the shape of a real model or on a model directory.
+// LoRA of rank 16 on all seven linear layers, or all parameters; AdamW.
 #ifndef TRAIN_TRAIN_BENCH_H
 #define TRAIN_TRAIN_BENCH_H
 
@@ -19,12 +19,28 @@ struct train_bench_shape {
 extern const struct train_bench_shape train_bench_shapes[];
 extern const size_t train_bench_shape_count;
 
+struct train_bench_options {
+    const struct train_bench_shape *shape; // random weights stored as `weights`, or, where NULL:
+    const char *model;                     // a directory, measured from the first step on
+    enum data_type weights;                // of a shape: plain, DATA_INT8 or DATA_NF4
+    bool full;                             // all parameters, in f32; else LoRA
+    size_t length;                         // tokens a sequence; 0: the shape's
+    bool headlines;  // examples that share a system prompt, in place of tokens of which all train
+    bool separate;   // what examples begin with alike is computed for each
+    uint64_t memory; // bytes beside the weights, as in train_spec.h; 0: what the machine can spare
+    int threads;     // 0: all cores
+    size_t steps;    // to measure, at least 1
+};
+
 struct train_bench_result {
-    double tokens_per_second; // the median of the steps
-    double fraction_of_peak;  // of arithmetic: operations_per_token · tokens_per_second / peak
-    double operations_per_token;
+    size_t tokens_held, tokens_computed; // of a step: of the data (those with a row), and rows
+    double seconds;                      // of a step: the median
+    double separate_seconds;             // of `headlines` without sharing, measured in turn; else 0
+    double tokens_per_second;            // held
+    double operations_per_token;         // computed
+    double fraction_of_peak;             // of arithmetic
     double peak_gflops;
-    uint64_t peak_rss_bytes;
+    uint64_t activation_bytes, weight_bytes, peak_rss_bytes;
     size_t steps;
     const char *path; // of compute
     // One more step, by kind of operation, and what it all took; the rest is what no operation is.
@@ -38,13 +54,7 @@ struct train_bench_result {
 double train_bench_reached(
     const struct train_bench_result *result, const struct compute_profile *profile);
 
-bool train_bench_run(const struct train_bench_shape *shape, int threads, size_t steps,
-    struct train_bench_result *result, struct error *error) WARN_UNUSED;
-
-// The same with the weights of a model directory, as a job trains it: activations within the
-// trainer's own budget, one sequence of `length` tokens a step, and no step before those that are
-// measured.
-bool train_bench_model(const char *directory, size_t length, int threads, size_t steps,
-    struct train_bench_result *result, struct error *error) WARN_UNUSED;
+bool train_bench_run(const struct train_bench_options *options, struct train_bench_result *result,
+    struct error *error) WARN_UNUSED;
 
 #endif

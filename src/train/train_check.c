@@ -5,8 +5,8 @@
 #include "model/chat_example.h"
 #include "model/model_config.h"
 #include "train/train_job_internal.h"
-#include "train/train_memory.h"
 #include "train/train_report.h"
+#include "train/train_work.h"
 #include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,8 @@ struct check {
     struct chat_format *format;
     struct thread_pool *pool;
     struct dataset *training, *validation; // NULL where they are at fault
+    struct dataset_faults training_faults, validation_faults;
+    uint64_t training_rows, validation_rows; // that an epoch computes
 };
 
 static bool open_check(struct check *check, const char *directory, struct error *error) {
@@ -40,26 +42,41 @@ static void close_check(struct check *check) {
     train_spec_free(&check->spec);
 }
 
-// The report of one file. NULL where more than the file is at fault.
-static json_t *read_file(struct check *check, bool validation, struct error *error) {
+// False where more than the file is at fault.
+static bool read_file(struct check *check, bool validation, struct error *error) {
     const struct train_spec *spec = &check->spec;
     struct dataset **dataset = validation ? &check->validation : &check->training;
-    struct dataset_faults faults = {0};
+    struct dataset_faults *faults =
+        validation ? &check->validation_faults : &check->training_faults;
     struct dataset_options options = {
         .file_name = validation ? spec->validation_file_name : spec->training_file_name,
         .context_length = check->config.context_length,
         .minimum_examples = validation ? 1 : DATASET_MINIMUM_EXAMPLES,
         .chat_time = spec->chat_time,
     };
-    if (!dataset_load(dataset, validation ? spec->validation_file : spec->training_file,
-            check->format, &options, check->pool, &faults, error)) {
-        *dataset = NULL;
-        if (!faults.count) return NULL;
-    }
-    json_t *report =
-        train_report(*dataset, &faults, chat_format_tokenizer(check->format), TRAIN_REPORT_SHOWN);
-    if (!report) error_set(error, ERROR_MEMORY, "no memory for the report");
-    return report;
+    if (dataset_load(dataset, validation ? spec->validation_file : spec->training_file,
+            check->format, &options, check->pool, faults, error))
+        return true;
+    *dataset = NULL;
+    return faults->count > 0;
+}
+
+// What of the files is good is cut as a run would cut it.
+static bool count_work(struct check *check, struct error *error) {
+    const struct dataset *any = check->training ? check->training : check->validation;
+    struct trainer_data data = {any, check->validation};
+    return (!check->training || train_work_count(&check->spec, &check->config, &data, false,
+                                    &check->training_rows, error)) &&
+           (!check->validation || train_work_count(&check->spec, &check->config, &data, true,
+                                      &check->validation_rows, error));
+}
+
+static json_t *report_file(const struct check *check, bool validation) {
+    if (validation && !check->spec.validation_file) return json_null();
+    return train_report(validation ? check->validation : check->training,
+        validation ? check->validation_rows : check->training_rows,
+        validation ? &check->validation_faults : &check->training_faults,
+        chat_format_tokenizer(check->format), TRAIN_REPORT_SHOWN);
 }
 
 // Two operations a multiply-add: frozen weights forward and for the gradient of their input, those
@@ -81,12 +98,18 @@ static double work_tokens(const struct check *check) {
     return tokens;
 }
 
+// In tokens of the data, of which what examples begin with alike is computed once.
+static double tokens_per_second(const struct check *check, double peak) {
+    double computed = reached * 1e9 * peak / operations_per_token(check);
+    return computed * (double)check->training->token_count / (double)check->training_rows;
+}
+
 static json_t *estimate(const struct check *check, struct error *error) {
     struct trainer_data data = {check->training, check->validation};
     struct compute *compute;
     if (!check->training || (check->spec.validation_file && !check->validation)) return json_null();
     if (!compute_create(&compute, check->spec.threads, COMPUTE_AUTO, error)) return NULL;
-    double speed = reached * 1e9 * compute_peak_gflops(compute) / operations_per_token(check);
+    double speed = tokens_per_second(check, compute_peak_gflops(compute));
     compute_free(compute);
     return json_pack("{s:I, s:I, s:f, s:I}", "steps",
         (json_int_t)trainer_total_steps(&check->spec, check->training), "work_tokens",
@@ -96,21 +119,15 @@ static json_t *estimate(const struct check *check, struct error *error) {
 
 static json_t *make_report(struct check *check, struct error *error) {
     struct train_spec *spec = &check->spec;
-    json_t *training = read_file(check, false, error), *validation = NULL;
-    if (training && spec->validation_file) validation = read_file(check, true, error);
-    if (!training || (spec->validation_file && !validation)) {
-        json_decref(training);
+    if (!read_file(check, false, error) ||
+        (spec->validation_file && !read_file(check, true, error)))
         return NULL;
-    }
     train_spec_choose(spec, check->training ? check->training->example_count : 1);
+    if (!count_work(check, error)) return NULL;
     json_t *taken = estimate(check, error);
-    if (!taken) {
-        json_decref(training);
-        json_decref(validation);
-        return NULL;
-    }
+    if (!taken) return NULL;
     return json_pack("{s:o, s:o, s:{s:I, s:I, s:f}, s:{s:I, s:f, s:f, s:o}, s:o}", "training_file",
-        training, "validation_file", validation ? validation : json_null(), "hyperparameters",
+        report_file(check, false), "validation_file", report_file(check, true), "hyperparameters",
         "n_epochs", (json_int_t)spec->epochs, "batch_size", (json_int_t)spec->batch_size,
         "learning_rate_multiplier", spec->rate_multiplier, "lora", "rank",
         (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "dropout", spec->lora_dropout,

@@ -8,7 +8,7 @@
 #include "train/schedule.h"
 #include "train/train_check.h"
 #include "train/train_job_internal.h"
-#include "train/train_memory.h"
+#include "train/train_work.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -90,9 +90,11 @@ bool train_job_create(const char *directory, const struct train_spec *spec, stru
               file_path(path, sizeof path, error, directory, JOB_SPEC_FILE);
     if (ok && file_exists(path)) {
         json_t *present = read_spec_file(directory, error);
-        // A run goes on with more or fewer cores, and on another day.
+        // A run goes on with more or fewer cores, more or less memory, and on another day.
         json_object_del(present, "threads");
         json_object_del(wanted, "threads");
+        json_object_del(present, "memory");
+        json_object_del(wanted, "memory");
         json_object_del(present, "chat_time");
         json_object_del(wanted, "chat_time");
         ok = present &&
@@ -177,14 +179,18 @@ static bool load_data(struct job *job, bool *reported, struct error *error) {
 
 static bool write_plan(struct job *job, struct error *error) {
     const struct train_spec *spec = &job->spec;
+    struct trainer_data data = {job->training, job->validation};
     struct model_config config;
-    if (!model_config_load(&config, spec->model, error)) return false;
+    uint64_t computed;
+    if (!model_config_load(&config, spec->model, error) ||
+        !train_work_count(spec, &config, &data, false, &computed, error))
+        return false;
     double rate = schedule_base_rate(model_config_parameters(&config)) * spec->rate_multiplier;
     if (spec->full.on && spec->full.learning_rate > 0)
         rate = spec->full.learning_rate * spec->rate_multiplier;
     return train_events_write(&job->events,
-        json_pack(
-            "{s:s, s:{s:I, s:I, s:f}, s:{s:I, s:f, s:f, s:o}, s:f, s:I, s:I, s:I, s:I, s:I, s:I}",
+        json_pack("{s:s, s:{s:I, s:I, s:f}, s:{s:I, s:f, s:f, s:o}, s:f, s:I, s:I, s:I, s:I, s:I, "
+                  "s:I, s:I}",
             "type", "plan", "hyperparameters", "n_epochs", (json_int_t)spec->epochs, "batch_size",
             (json_int_t)spec->batch_size, "learning_rate_multiplier", spec->rate_multiplier, "lora",
             "rank", (json_int_t)spec->lora_rank, "alpha", spec->lora_alpha, "dropout",
@@ -192,8 +198,8 @@ static bool write_plan(struct job *job, struct error *error) {
             "learning_rate", rate, "total_steps",
             (json_int_t)trainer_total_steps(spec, job->training), "examples",
             (json_int_t)job->training->example_count, "tokens",
-            (json_int_t)job->training->token_count, "supervised_tokens",
-            (json_int_t)job->training->trained_count, "trained_tokens",
+            (json_int_t)job->training->token_count, "computed_tokens", (json_int_t)computed,
+            "supervised_tokens", (json_int_t)job->training->trained_count, "trained_tokens",
             (json_int_t)(job->training->token_count * (uint64_t)spec->epochs), "truncated_examples",
             (json_int_t)job->training->truncated_count),
         error);

@@ -13,42 +13,6 @@ enum {
     MAX_PIECE = 1 << 20,
 };
 
-// ---- shared beginnings ----
-
-static size_t common(
-    const struct dataset *data, const struct dataset_example *a, const struct dataset_example *b) {
-    const int32_t *left = data->tokens + a->offset, *right = data->tokens + b->offset;
-    size_t length = a->length < b->length ? a->length : b->length, at = 0;
-    while (at < length && left[at] == right[at])
-        at++;
-    return at;
-}
-
-static int compare(const void *a, const void *b, void *context) {
-    const struct dataset *data = context;
-    const struct dataset_example *left = &data->examples[*(const size_t *)a];
-    const struct dataset_example *right = &data->examples[*(const size_t *)b];
-    size_t shared = common(data, left, right);
-    if (shared == left->length || shared == right->length)
-        return (left->length > right->length) - (left->length < right->length);
-    int32_t l = data->tokens[left->offset + shared], r = data->tokens[right->offset + shared];
-    return (l > r) - (l < r);
-}
-
-uint64_t train_report_shared(const struct dataset *dataset) {
-    size_t count = dataset->example_count;
-    size_t *order = memory_alloc_array(count ? count : 1, sizeof *order);
-    if (!order) return 0;
-    for (size_t i = 0; i < count; i++)
-        order[i] = i;
-    qsort_r(order, count, sizeof *order, compare, (void *)dataset);
-    uint64_t left = dataset->token_count;
-    for (size_t i = 1; i < count; i++)
-        left -= common(dataset, &dataset->examples[order[i - 1]], &dataset->examples[order[i]]);
-    memory_free(order);
-    return left;
-}
-
 // ---- lengths ----
 
 // The least of 1, 2, 5, 10, 20, … with which RANGES ranges reach the longest.
@@ -149,16 +113,16 @@ static json_t *fault_list(const struct dataset_faults *faults) {
     return list;
 }
 
-json_t *train_report(const struct dataset *dataset, const struct dataset_faults *faults,
-    const struct tokenizer *tokenizer, size_t shown) {
+json_t *train_report(const struct dataset *dataset, uint64_t computed,
+    const struct dataset_faults *faults, const struct tokenizer *tokenizer, size_t shown) {
     json_t *report = json_pack("{s:b}", "valid", dataset != NULL);
     if (dataset)
         json_object_update_new(report,
             json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "examples",
                 (json_int_t)dataset->example_count, "tokens", (json_int_t)dataset->token_count,
                 "trained_tokens", (json_int_t)dataset->trained_count,
-                "tokens_after_shared_prefixes", (json_int_t)train_report_shared(dataset),
-                "truncated_examples", (json_int_t)dataset->truncated_count, "endless_examples",
+                "tokens_after_shared_prefixes", (json_int_t)computed, "truncated_examples",
+                (json_int_t)dataset->truncated_count, "endless_examples",
                 (json_int_t)dataset->endless_count, "longest_example", (json_int_t)dataset->longest,
                 "lengths", train_report_lengths(dataset), "shown",
                 shown_examples(dataset, tokenizer, shown)));

@@ -130,10 +130,20 @@ static bool read_modules(const json_t *names, unsigned *modules, struct error *e
            error_set(error, ERROR_INVALID, "lora.target_modules must name at least one module");
 }
 
+static bool read_flag(const json_t *root, const char *key, bool *flag, struct error *error) {
+    const json_t *value = json_object_get(root, key);
+    if (!value || json_is_null(value)) return true;
+    *flag = json_is_true(value);
+    return json_is_boolean(value) ||
+           error_set(error, ERROR_INVALID, "spec.json: '%s' must be true or false", key);
+}
+
 bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *error) {
     const json_t *numbers = json_object_get(root, "hyperparameters");
     const json_t *lora = json_object_get(root, "lora");
     double seed = 0, threads = spec->threads, rank = (double)spec->lora_rank, chat_time = 0;
+    double memory = 0;
+    bool shared = true;
     if (!json_is_object(root))
         return error_set(error, ERROR_INVALID, "spec.json is not a JSON object");
     if (!read_text(root, "model", true, &spec->model, error) ||
@@ -147,6 +157,8 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
         !read_number(root, "chat_time", 0, 1e12, &chat_time, error) ||
         !read_number(root, "seed", 0, 9e15, &seed, error) ||
         !read_number(root, "threads", 0, 1024, &threads, error) ||
+        !read_number(root, "memory", 0, 9e15, &memory, error) ||
+        !read_flag(root, "shared_prefixes", &shared, error) ||
         !read_number(root, "checkpoint_seconds", 0.01, 1e9, &spec->checkpoint_seconds, error) ||
         !read_hyperparameter(numbers, NULL, "n_epochs", &spec->epochs, error) ||
         !read_hyperparameter(numbers, NULL, "batch_size", &spec->batch_size, error) ||
@@ -161,6 +173,8 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
     spec->seed = (uint64_t)seed;
     spec->chat_time = (int64_t)chat_time;
     spec->threads = (int)threads;
+    spec->memory = (uint64_t)memory;
+    spec->separate = !shared;
     spec->lora_rank = (size_t)rank;
     spec->rank_given = json_object_get(lora, "rank") != NULL;
     return true;
@@ -210,11 +224,20 @@ json_t *train_spec_json(const struct train_spec *spec) {
         json_object_set_new(root, "chat_template", json_string(spec->chat_template));
     if (root && spec->chat_time)
         json_object_set_new(root, "chat_time", json_integer(spec->chat_time));
+    if (root && spec->memory)
+        json_object_set_new(root, "memory", json_integer((json_int_t)spec->memory));
+    if (root && spec->separate) json_object_set_new(root, "shared_prefixes", json_false());
     if (root && spec->full.on) json_object_set_new(root, "full_parameters", full_json(&spec->full));
     return root;
 }
 
 // ---- choosing ----
+
+// With dropout each example has its own inputs left out, the first rows too: what they begin with
+// alike is then no longer alike.
+bool train_spec_shares(const struct train_spec *spec) {
+    return !spec->separate && (spec->full.on || spec->lora_dropout == 0);
+}
 
 static double between(double least, double value, double most) {
     return value < least ? least : value > most ? most : value;

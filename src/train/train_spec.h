@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TRAIN_SEED = 42 }; // of runs by hand
+
 enum train_optimizer { TRAIN_ADAMW, TRAIN_MUON };
 
 // "full_parameters": all weights are trained, for pretraining a model or going on with one.
@@ -48,6 +50,8 @@ struct train_spec {
     bool rank_given;       // an adapter to continue from must have that rank
     int threads;
     double checkpoint_seconds;
+    bool separate;   // what examples begin with alike is computed for each: "shared_prefixes"
+    uint64_t memory; // bytes beside the base model's weights; 0: what the machine can spare
     struct full_parameters full;
 };
 
@@ -63,6 +67,9 @@ json_t *train_spec_json(const struct train_spec *spec);
 
 // The names of a bit set of modules (json_decref).
 json_t *train_spec_modules(unsigned modules);
+
+// Whether rows that the examples of a batch begin with alike are computed once.
+bool train_spec_shares(const struct train_spec *spec);
 
 // Fills in what is "auto": batch size 0.2 % of the examples, from 1 to 32; epochs that make 100 to
 // 200 steps, from 1 to 10; multiplier 1.

@@ -1,7 +1,7 @@
 // What a run needs before its first step: the model, what is trained of it, and memory, taken once.
 #include "base/memory.h"
 #include "base/progress.h"
-#include "train/train_memory.h"
+#include "train/train_work.h"
 #include "train/trainer_internal.h"
 #include <string.h>
 
@@ -92,10 +92,13 @@ static size_t most_examples(const struct trainer *t) {
 static bool allocate(struct trainer *t, struct error *error) {
     const struct model_config *config = transformer_config(t->transformer);
     size_t rows = train_memory_rows(config, t->lora, t->data);
-    if (!train_memory_check(config, t->lora, t->state.count, t->data, memory_available(), error) ||
-        !packer_create(&t->packer, rows, most_examples(t), true, error) ||
-        !training_create(
-            &t->training, t->transformer, t->compute, rows, t->lora, TRAINING_BUDGET, error))
+    // Where all weights are trained, they are counted as that.
+    uint64_t weights = t->parameters ? 0 : train_memory_weights(t->transformer);
+    uint64_t budget = train_memory_budget(t->spec->memory, weights, t->state.count);
+    if (!train_memory_check(
+            config, t->lora, t->state.count, t->data, memory_available(), t->spec->memory, error) ||
+        !packer_create(&t->packer, rows, most_examples(t), train_spec_shares(t->spec), error) ||
+        !training_create(&t->training, t->transformer, t->compute, rows, t->lora, budget, error))
         return false;
     t->gradients = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.first_moment = memory_alloc_aligned(t->state.count, sizeof(float));
@@ -148,8 +151,24 @@ static uint64_t fingerprint(const struct trainer *t) {
         s->full.keep_order, (double)s->full.warmup_steps, s->full.schedule, (double)t->state.count,
         (double)model_config_parameters(transformer_config(t->transformer))};
     uint64_t hash = mix(0xcbf29ce484222325u, numbers, sizeof numbers);
+    if (s->separate) hash = mix(hash, &s->separate, sizeof s->separate);
     hash = mix(hash, data->tokens, data->token_count * sizeof *data->tokens);
     return mix(hash, data->weights, data->token_count * sizeof *data->weights);
+}
+
+// What a run is about to do, told once.
+static bool tell_work(struct trainer *t, struct error *error) {
+    const struct model_config *config = transformer_config(t->transformer);
+    uint64_t held = t->data->training->token_count, rows;
+    const char *how = train_spec_shares(t->spec)
+                          ? "what the examples of a batch begin with alike is computed once"
+                      : t->spec->separate
+                          ? "each example is computed by itself"
+                          : "each example is computed by itself, since dropout makes it differ";
+    if (!train_work_count(t->spec, config, t->data, false, &rows, error)) return false;
+    return train_events_message(t->events, "info", error,
+        "The training data holds %llu tokens, of which an epoch computes %llu: %s",
+        (unsigned long long)held, (unsigned long long)rows, how);
 }
 
 bool trainer_open(struct trainer *t, struct error *error) {
@@ -160,6 +179,7 @@ bool trainer_open(struct trainer *t, struct error *error) {
     t->state.fingerprint = fingerprint(t);
     bool found = false;
     if (!checkpoint_load_newest(&t->state, t->job_directory, &found, error)) return false;
+    if (!found && !tell_work(t, error)) return false;
     if (found &&
         !train_events_message(t->events, "info", error, "Resuming from step %llu of %llu",
             (unsigned long long)t->state.step, (unsigned long long)t->schedule.total_steps))

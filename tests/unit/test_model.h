@@ -44,17 +44,25 @@ static inline void test_directory_remove(char *name) {
     free(name);
 }
 
-static inline char *test_model_directory(void) {
-    char *name = test_directory(), path[FILE_PATH_SIZE];
+// The test's model, or one with more layers.
+static inline char *test_model_directory_of(const struct model_config *config) {
+    char *name = test_directory(), path[FILE_PATH_SIZE], json[512];
     struct parameters *parameters;
     struct error error;
-    assert_true(parameters_create(&parameters, &test_model_config, &error));
-    parameters_initialise(parameters, &test_model_config, 7);
+    assert_true(parameters_create(&parameters, config, &error));
+    parameters_initialise(parameters, config, 7);
     assert_true(parameters_save(parameters, name, DATA_F32, &error));
     parameters_free(parameters);
     assert_true(file_path(path, sizeof path, &error, name, "config.json"));
-    assert_true(file_write_atomic(path, test_model_json, strlen(test_model_json), &error));
+    const char *layers = strstr(test_model_json, "2, \"num_attention_heads");
+    snprintf(json, sizeof json, "%.*s%zu%s", (int)(layers - test_model_json), test_model_json,
+        config->layers, layers + 1);
+    assert_true(file_write_atomic(path, json, strlen(json), &error));
     return name;
+}
+
+static inline char *test_model_directory(void) {
+    return test_model_directory_of(&test_model_config);
 }
 
 #endif

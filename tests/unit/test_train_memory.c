@@ -24,7 +24,8 @@ static void test_train_memory_names_the_length_that_would_fit(void **state) {
     struct trainer_data data = {&dataset, NULL};
     struct error error;
     uint64_t room = (uint64_t)8 << 30;
-    assert_false(train_memory_check(&large_config, &rank_16, rank_16_floats, &data, room, &error));
+    assert_false(
+        train_memory_check(&large_config, &rank_16, rank_16_floats, &data, room, 0, &error));
     assert_int_equal(error.code, ERROR_MEMORY);
     assert_non_null(strstr(error.message, "there are 8.6 GB"));
     assert_non_null(strstr(error.message, "has 20000 tokens"));
@@ -33,7 +34,32 @@ static void test_train_memory_names_the_length_that_would_fit(void **state) {
     size_t length = strtoul(fitting + strlen("examples of up to "), NULL, 10);
     assert_in_range(length, 2048, 19999);
     dataset.longest = length;
-    assert_true(train_memory_check(&large_config, &rank_16, rank_16_floats, &data, room, &error));
+    assert_true(
+        train_memory_check(&large_config, &rank_16, rank_16_floats, &data, room, 0, &error));
+}
+
+static void test_train_memory_names_the_setting_that_allows_too_little(void **state) {
+    (void)state;
+    struct dataset dataset = {.example_count = 10, .token_count = 200000, .longest = 20000};
+    struct trainer_data data = {&dataset, NULL};
+    struct error error;
+    uint64_t room = (uint64_t)1 << 40, allowed = (uint64_t)4 << 30;
+    assert_true(
+        train_memory_check(&large_config, &rank_16, rank_16_floats, &data, room, 0, &error));
+    assert_false(
+        train_memory_check(&large_config, &rank_16, rank_16_floats, &data, room, allowed, &error));
+    assert_non_null(strstr(error.message, "the setting 'memory' allows 4.3 GB"));
+}
+
+// Beside what is trained, all that is allowed is for activations; by itself a run leaves the
+// base model's weights and a margin.
+static void test_train_memory_budget_is_what_the_optimizer_leaves(void **state) {
+    (void)state;
+    uint64_t free_now = train_memory_budget(0, 0, 0);
+    assert_int_equal(train_memory_budget(1000000, 5, 1000), 1000000 - 16000);
+    assert_int_equal(train_memory_budget(1000, 0, 1000), 0);
+    assert_true(free_now < memory_available() && free_now > 0);
+    assert_int_equal(train_memory_budget(0, (uint64_t)1 << 60, 0), 0);
 }
 
 static void test_train_memory_says_when_the_optimizer_alone_is_too_large(void **state) {
@@ -42,7 +68,7 @@ static void test_train_memory_says_when_the_optimizer_alone_is_too_large(void **
     struct trainer_data data = {&dataset, NULL};
     struct error error;
     assert_false(train_memory_check(
-        &large_config, NULL, (uint64_t)8030261248, &data, (uint64_t)64 << 30, &error));
+        &large_config, NULL, (uint64_t)8030261248, &data, (uint64_t)64 << 30, 0, &error));
     assert_non_null(strstr(error.message, "LoRA or a smaller model"));
 }
 
@@ -76,7 +102,7 @@ static void test_train_memory_takes_fewer_rows_of_a_larger_model(void **state) {
     larger.heads = 64;
     size_t rows = train_memory_rows(&larger, &rank_16, &data);
     assert_in_range(rows, 64, 2047);
-    assert_true(training_bytes(&larger, &rank_16, rows, 0) <= TRAINING_BUDGET);
+    assert_true(training_bytes(&larger, &rank_16, rows, 0) <= TRAIN_MEMORY_ROWS_BYTES);
     dataset.longest = 3000;
     assert_int_equal(train_memory_rows(&larger, &rank_16, &data), 3000);
 }
@@ -84,6 +110,8 @@ static void test_train_memory_takes_fewer_rows_of_a_larger_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_memory_names_the_length_that_would_fit),
+        cmocka_unit_test(test_train_memory_names_the_setting_that_allows_too_little),
+        cmocka_unit_test(test_train_memory_budget_is_what_the_optimizer_leaves),
         cmocka_unit_test(test_train_memory_says_when_the_optimizer_alone_is_too_large),
         cmocka_unit_test(test_train_memory_refuses_a_spec_before_the_model_is_opened),
         cmocka_unit_test(test_train_memory_takes_fewer_rows_of_a_larger_model),

@@ -5,7 +5,7 @@
 #include "model/adapter_file.h"
 #include "test_model.h"
 #include "train/packing.h"
-#include "train/trainer.h"
+#include "train/train_work.h"
 #include <math.h>
 
 enum { EXAMPLES = 30, EPOCHS = 4 };
@@ -149,6 +149,80 @@ static void test_trainer_stopped_anywhere_goes_on_to_the_same_bytes(void **state
     memory_free(want);
     free_dataset(data);
     test_directory_remove(job);
+    test_directory_remove(model);
+}
+
+// Without dropout, so that what the examples begin with alike is computed once.
+static char *run_sharing(const struct dataset *data, struct train_spec *spec, uint64_t stop_after,
+    double *last_loss, size_t *length) {
+    char *job = test_directory();
+    struct watch watch;
+    spec->lora_dropout = 0;
+    do
+        watch = (struct watch){.stop_after = stop_after, .answer = TRAINER_INTERRUPT};
+    while (run(spec, data, job, &watch) == TRAINER_INTERRUPTED);
+    *last_loss = watch.last_loss;
+    char *bytes = read_result(job, adapter_name, length);
+    test_directory_remove(job);
+    return bytes;
+}
+
+static void test_trainer_sharing_prefixes_learns_the_same_and_stops_anywhere(void **state) {
+    (void)state;
+    struct dataset *data = make_dataset();
+    struct trainer_data both = {data, data};
+    char *model = test_model_directory();
+    struct train_spec spec = make_spec(model, 2), apart = make_spec(model, 2);
+    double loss, again, apart_loss;
+    uint64_t computed;
+    size_t length, other;
+    struct error error;
+    char *want = run_sharing(data, &spec, 0, &loss, &length);
+    spec.threads = 1;
+    char *got = run_sharing(data, &spec, 3, &again, &other);
+    assert_int_equal(length, other);
+    assert_memory_equal(got, want, length);
+    assert_true(loss == again);
+    assert_true(train_work_count(&spec, &test_model_config, &both, false, &computed, &error));
+    assert_true(computed < data->token_count * 9 / 10);
+    apart.separate = true;
+    memory_free(run_sharing(data, &apart, 0, &apart_loss, &other));
+    assert_true(fabs(loss - apart_loss) < 0.01 * apart_loss);
+    memory_free(got);
+    memory_free(want);
+    free_dataset(data);
+    test_directory_remove(model);
+}
+
+// At half of what it would take by itself, more is computed again, and nothing is different.
+static void test_trainer_ends_in_the_same_bytes_with_half_of_the_memory(void **state) {
+    (void)state;
+    enum { LAYERS = 24 };
+    struct dataset *data = make_dataset();
+    struct trainer_data both = {data, data};
+    struct model_config config = test_model_config;
+    config.layers = LAYERS;
+    char *model = test_model_directory_of(&config), *bytes[2];
+    struct train_spec spec = make_spec(model, 2);
+    struct lora shape = {.rank = spec.lora_rank, .modules = spec.lora_modules};
+    size_t lengths[2], rows = train_memory_rows_of(&spec, &config, &both);
+    uint64_t optimizer = 16 * train_memory_trained(&spec, &config);
+    uint64_t whole = training_bytes(&config, &shape, rows, UINT64_MAX) + optimizer;
+    double losses[2];
+    uint64_t budget = train_memory_budget(whole / 2, 0, train_memory_trained(&spec, &config));
+    assert_int_equal(budget, whole / 2 - optimizer);
+    assert_true(training_bytes(&config, &shape, rows, budget) <= budget);
+    for (size_t i = 0; i < 2; i++) {
+        spec.memory = i ? whole / 2 : 0;
+        spec.epochs = 1;
+        bytes[i] = run_sharing(data, &spec, 0, &losses[i], &lengths[i]);
+    }
+    assert_true(losses[0] == losses[1]);
+    assert_int_equal(lengths[0], lengths[1]);
+    assert_memory_equal(bytes[0], bytes[1], lengths[0]);
+    memory_free(bytes[0]);
+    memory_free(bytes[1]);
+    free_dataset(data);
     test_directory_remove(model);
 }
 
@@ -304,6 +378,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trainer_learns_and_ends_in_the_same_bytes_with_any_number_of_threads),
         cmocka_unit_test(test_trainer_stopped_anywhere_goes_on_to_the_same_bytes),
+        cmocka_unit_test(test_trainer_sharing_prefixes_learns_the_same_and_stops_anywhere),
+        cmocka_unit_test(test_trainer_ends_in_the_same_bytes_with_half_of_the_memory),
         cmocka_unit_test(test_trainer_refuses_a_checkpoint_of_other_data),
         cmocka_unit_test(test_trainer_cancelled_leaves_no_adapter),
         cmocka_unit_test(test_trainer_trains_all_parameters_from_random_with_muon),

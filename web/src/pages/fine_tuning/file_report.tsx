@@ -91,7 +91,7 @@ export function FileReport({ file, brief }: { file: CheckedFile; brief?: boolean
         [count(file.examples), "examples"],
         [count(file.tokens), "tokens"],
         [count(file.trained_tokens), "trained on"],
-        [count(file.tokens_after_shared_prefixes), `after shared beginnings (${percent(file.tokens_after_shared_prefixes ?? 0, file.tokens ?? 0)})`],
+        [count(file.tokens_after_shared_prefixes), `computed an epoch (${percent(file.tokens_after_shared_prefixes ?? 0, file.tokens ?? 0)})`],
         [count(file.longest_example), "in the longest"],
     ];
     return (
