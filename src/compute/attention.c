@@ -1,9 +1,9 @@
 // Attention in blocks of queries and keys (Dao et al., "FlashAttention", 2022): the scores of a few
 // queries at a time, with a running maximum and sum where keys come in several chunks.
 //
-// A task is a run of queries with all the heads that share one key-value head, whose keys and values
-// it packs once. A few queries with many keys (decoding) go row by row instead. The backward pass is
-// attention_backward.c.
+// A task is a run of queries with all the heads that share one key-value head, whose keys and
+// values it packs once. A few queries with many keys (decoding) go row by row instead. The backward
+// pass is attention_backward.c.
 #include "compute/attention_internal.h"
 #include <math.h>
 
@@ -26,8 +26,8 @@ static bool goes_by_rows(const struct attention *a, const struct attention_span 
            span->values.type == DATA_F32;
 }
 
-static void few_queries(const struct forward_work *w, const struct attention_span *span,
-    size_t head, float *scores) {
+static void few_queries(
+    const struct forward_work *w, const struct attention_span *span, size_t head, float *scores) {
     const struct row_kernels *kernels = w->compute->rows;
     const struct attention_shape *shape = &w->attention->shape;
     size_t dim = shape->head_dim, column = attention_kv_head(shape, head) * dim;
@@ -94,8 +94,8 @@ static void soften(struct part *p, size_t query, size_t i, size_t from, size_t d
             compute->rows->scale(
                 p->sums + query * attention_padded(shape), factor, shape->head_dim);
     }
-    p->sum[query] += compute->operands->exp_sum(weights + seen.from * size, row + seen.from,
-        shape->scale, p->maximum[query], count);
+    p->sum[query] += compute->operands->exp_sum(
+        weights + seen.from * size, row + seen.from, shape->scale, p->maximum[query], count);
 }
 
 static const uint8_t *query_rows(struct part *p, size_t query, size_t rows, size_t *stride) {
@@ -112,13 +112,13 @@ static void finish_query(const struct part *p, size_t query) {
     float *values = p->sums + query * attention_padded(&a->shape);
     kernels->scale(values, 1.0f / p->sum[query], dim);
     if (a->output_f32)
-        memcpy(a->output_f32 + (row * a->shape.heads + p->head) * dim, values, dim * sizeof *values);
+        memcpy(
+            a->output_f32 + (row * a->shape.heads + p->head) * dim, values, dim * sizeof *values);
     else
         p->work->compute->operands->store(
             compute_operand_at(p->work->compute, a->output, row, p->head * dim).data, values, dim);
     if (a->log_sum_exp)
-        a->log_sum_exp[row * a->shape.heads + p->head] =
-            p->maximum[query] + logf(p->sum[query]);
+        a->log_sum_exp[row * a->shape.heads + p->head] = p->maximum[query] + logf(p->sum[query]);
 }
 
 // `rows` queries, up to mr, with those keys of the chunk that any of them sees.
@@ -134,8 +134,7 @@ static void soften_group(struct part *p, size_t query, size_t rows) {
         for (size_t key = seen.from; key < seen.to; key += gemm->nr) {
             struct gemm_segment segment = {
                 queries, stride, p->keys + key / gemm->nr * p->key_panel, shape->head_dim};
-            gemm->multiply(
-                &segment, 1, p->scores + key, MOST_KEYS, rows, gemm->nr, false);
+            gemm->multiply(&segment, 1, p->scores + key, MOST_KEYS, rows, gemm->nr, false);
         }
         for (size_t i = 0; i < rows; i++)
             soften(p, query + i, i, seen.from, round_up(seen.to, gemm->k_unit));
@@ -145,8 +144,8 @@ static void soften_group(struct part *p, size_t query, size_t rows) {
                 p->values + column / gemm->nr * p->value_panel +
                     seen.from * width * gemm->element_size,
                 depth};
-            gemm->multiply(&segment, 1, p->sums + query * padded + column, padded, rows, width,
-                p->several);
+            gemm->multiply(
+                &segment, 1, p->sums + query * padded + column, padded, rows, width, p->several);
         }
     }
     // Its last key is behind it: nothing more will come.

@@ -1,10 +1,10 @@
-// The backward pass of attention. With P the softmax and dP = dO·Vᵀ: dS = P ∘ (dP - D) · scale, D the
-// row sums of dO ∘ O; then dq = dS·K, and, transposed so that P and dS are right operands as they
-// come out of the rows, dkᵀ = qᵀ·dS and dvᵀ = dOᵀ·P.
+// The backward pass of attention. With P the softmax and dP = dO·Vᵀ: dS = P ∘ (dP - D) · scale, D
+// the row sums of dO ∘ O; then dq = dS·K, and, transposed so that P and dS are right operands as
+// they come out of the rows, dkᵀ = qᵀ·dS and dvᵀ = dOᵀ·P.
 //
-// A task is one head of a whole tree of spans: the keys that branches share get their gradients from
-// one thread, in a fixed order. Each head of queries has its own gradient of keys and values, which
-// compute_sum_heads adds up.
+// A task is one head of a whole tree of spans: the keys that branches share get their gradients
+// from one thread, in a fixed order. Each head of queries has its own gradient of keys and values,
+// which compute_sum_heads adds up.
 #include "compute/attention_internal.h"
 
 enum { MOST_KEYS = 512, BLOCK_GROUPS = 8, MOST_PANELS = MOST_KEYS / 8 };
@@ -64,7 +64,8 @@ static void scores_of(struct block *b, const struct matrix *of, size_t query, si
     const uint8_t *operand =
         attention_operand_rows(b->work->compute, of, at, rows, dim, b->buffer, &stride);
     for (size_t key = seen.from; key < seen.to; key += gemm->nr) {
-        struct gemm_segment segment = {operand, stride, panels + key / gemm->nr * b->key_panel, dim};
+        struct gemm_segment segment = {
+            operand, stride, panels + key / gemm->nr * b->key_panel, dim};
         gemm->multiply(&segment, 1, to + key, MOST_KEYS, rows, gemm->nr, false);
     }
 }

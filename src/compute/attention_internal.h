@@ -23,8 +23,7 @@ static inline size_t attention_width(const struct gemm_kernel *gemm, size_t left
 }
 
 // The first key that a query at this position sees.
-static inline size_t attention_first_visible(
-    const struct attention_shape *shape, size_t position) {
+static inline size_t attention_first_visible(const struct attention_shape *shape, size_t position) {
     return shape->window && position >= shape->window ? position + 1 - shape->window : 0;
 }
 
@@ -84,10 +83,10 @@ struct attention_pack {
 
 // As the right operand whose columns are keys, and as the one whose columns are the head's: `panel`
 // bytes from one panel to the next.
-void attention_pack_keys(const struct attention_pack *pack, enum attention_side side,
-    uint8_t *panels, size_t panel);
-void attention_pack_depth(const struct attention_pack *pack, enum attention_side side,
-    uint8_t *panels, size_t panel);
+void attention_pack_keys(
+    const struct attention_pack *pack, enum attention_side side, uint8_t *panels, size_t panel);
+void attention_pack_depth(
+    const struct attention_pack *pack, enum attention_side side, uint8_t *panels, size_t panel);
 
 // `rows` rows of `dim` numbers at element `at` of a matrix as operands: where they lie, or else in
 // `buffer` [rows, dim rounded up to 32].

@@ -13,8 +13,8 @@ static const struct attention_span *owner_of(const struct attention_span *span, 
 }
 
 // One head's rows of one span's matrix.
-static struct matrix head_rows(const struct attention_pack *pack,
-    const struct attention_span *span, enum attention_side side, size_t position, size_t rows) {
+static struct matrix head_rows(const struct attention_pack *pack, const struct attention_span *span,
+    enum attention_side side, size_t position, size_t rows) {
     struct matrix m = *side_of(span, side);
     size_t dim = pack->shape->head_dim;
     size_t at = (position - span->first_key) * m.stride + pack->kv_head * dim;
@@ -24,8 +24,8 @@ static struct matrix head_rows(const struct attention_pack *pack,
     return m;
 }
 
-static void copy_row(const struct attention_pack *pack, const struct matrix *rows, size_t row,
-    uint8_t *to) {
+static void copy_row(
+    const struct attention_pack *pack, const struct matrix *rows, size_t row, uint8_t *to) {
     const struct compute *compute = pack->compute;
     size_t size = data_type_table[rows->type].size;
     const uint8_t *from = (const uint8_t *)rows->data + row * rows->stride * size;
@@ -38,24 +38,22 @@ static void copy_row(const struct attention_pack *pack, const struct matrix *row
 // All rows as one matrix: a view where one span has them all, else gathered one by one.
 static struct matrix path_rows(const struct attention_pack *pack, enum attention_side side) {
     const struct attention_span *last = owner_of(pack->span, pack->first + pack->keys - 1);
-    if (pack->first >= last->first_key)
-        return head_rows(pack, last, side, pack->first, pack->keys);
+    if (pack->first >= last->first_key) return head_rows(pack, last, side, pack->first, pack->keys);
     size_t stride = attention_padded(pack->shape), size = pack->compute->gemm->element_size;
     for (size_t end = pack->first + pack->keys; end > pack->first;) {
         const struct attention_span *span = owner_of(pack->span, end - 1);
         size_t start = span->first_key > pack->first ? span->first_key : pack->first;
         struct matrix rows = head_rows(pack, span, side, start, end - start);
         for (size_t i = 0; i < end - start; i++)
-            copy_row(pack, &rows, i,
-                pack->gathered + (start - pack->first + i) * stride * size);
+            copy_row(pack, &rows, i, pack->gathered + (start - pack->first + i) * stride * size);
         end = start;
     }
     return (struct matrix){pack->gathered, pack->compute->operands->type, pack->keys,
         pack->shape->head_dim, stride, NULL};
 }
 
-void attention_pack_keys(const struct attention_pack *pack, enum attention_side side,
-    uint8_t *panels, size_t panel) {
+void attention_pack_keys(
+    const struct attention_pack *pack, enum attention_side side, uint8_t *panels, size_t panel) {
     const struct gemm_kernel *gemm = pack->compute->gemm;
     struct matrix rows = path_rows(pack, side);
     for (size_t key = 0; key < pack->keys; key += gemm->nr, panels += panel)
@@ -63,8 +61,8 @@ void attention_pack_keys(const struct attention_pack *pack, enum attention_side 
             pack->shape->head_dim);
 }
 
-void attention_pack_depth(const struct attention_pack *pack, enum attention_side side,
-    uint8_t *panels, size_t panel) {
+void attention_pack_depth(
+    const struct attention_pack *pack, enum attention_side side, uint8_t *panels, size_t panel) {
     const struct gemm_kernel *gemm = pack->compute->gemm;
     size_t dim = pack->shape->head_dim;
     struct matrix rows = path_rows(pack, side);

@@ -12,7 +12,8 @@ struct path {
 };
 
 static const struct path path_table[COMPUTE_PATHS] = {
-    [COMPUTE_REFERENCE] = {&row_kernels_reference, &gemm_kernel_portable, &operand_kernels_portable},
+    [COMPUTE_REFERENCE] = {&row_kernels_reference, &gemm_kernel_portable,
+        &operand_kernels_portable},
 #if defined(__x86_64__)
     [COMPUTE_AVX2] = {&row_kernels_avx2, &gemm_kernel_avx2, &operand_kernels_avx2},
     [COMPUTE_AVX512] = {&row_kernels_avx512, &gemm_kernel_avx512, &operand_kernels_avx512},

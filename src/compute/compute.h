@@ -106,8 +106,8 @@ void compute_to_operand(
     struct compute *compute, struct operand to, const float *x, size_t rows, size_t columns);
 
 // to [columns, rows] = fromᵀ, with zeros up to a whole number of the kernel's steps along k.
-void compute_transpose(struct compute *compute, struct operand to, struct operand from, size_t rows,
-    size_t columns);
+void compute_transpose(
+    struct compute *compute, struct operand to, struct operand from, size_t rows, size_t columns);
 
 // ---- products (product.c) ----
 
@@ -125,7 +125,7 @@ enum product_finish_kind {
     PRODUCT_SWIGLU,          // p and its twin are gate and up: gate, up and `to` = silu(gate) · up
     PRODUCT_SWIGLU_BACKWARD, // p is the gradient of silu(gate) · up, which `to` gets once more, and
                              // the gradients take the places of gate and up
-    PRODUCT_LOGITS,          // to = p, for compute_cross_entropy
+    PRODUCT_LOGITS, // to = p, for compute_cross_entropy
     PRODUCT_FINISHES
 };
 
@@ -242,9 +242,9 @@ void compute_embedding_backward(struct compute *compute, float *dtable, const fl
 
 // ---- attention (attention.c, attention_backward.c) ----
 
-// Query rows that follow one another in a sequence: positions first_position, first_position + 1, …;
-// the query at position p sees the keys 0 … p of the sequence, or the last `window` of them. Keys
-// and values of the positions from first_key on are rows of `keys` and `values` [positions,
+// Query rows that follow one another in a sequence: positions first_position, first_position + 1,
+// …; the query at position p sees the keys 0 … p of the sequence, or the last `window` of them.
+// Keys and values of the positions from first_key on are rows of `keys` and `values` [positions,
 // kv_heads · head_dim], f32 or operands; those before are found along `parent`.
 struct attention_span {
     size_t first_row, query_count, first_position;

@@ -36,8 +36,8 @@ extern const struct row_kernels row_kernels_reference;
 extern const struct row_kernels row_kernels_avx2;
 extern const struct row_kernels row_kernels_avx512;
 
-// A run of k that a tile sums over: rows of the left operand as they lie in memory, a_stride elements
-// apart, and a packed panel of the right one.
+// A run of k that a tile sums over: rows of the left operand as they lie in memory, a_stride
+// elements apart, and a packed panel of the right one.
 struct gemm_segment {
     const void *a;
     size_t a_stride;
@@ -78,8 +78,9 @@ struct product_tile {
 };
 
 // Scores S and dP of a few queries become P = exp(scale · S - log_sum_exp) and
-// dS = P ∘ (dP - delta) · scale: both as panels whose columns are keys, from their row `query` on, and
-// dS as rows too. Keys `from` to `end` are whole panels; of them, query i sees those of seen[i].
+// dS = P ∘ (dP - delta) · scale: both as panels whose columns are keys, from their row `query` on,
+// and dS as rows too. Keys `from` to `end` are whole panels; of them, query i sees those of
+// seen[i].
 struct softmax_gradient {
     const float *scores, *dscores; // [queries, stride]
     size_t stride, queries, from, end;
@@ -109,10 +110,11 @@ struct operand_kernels {
     // What becomes of a tile of a product (and of its twin), by kind.
     void (*finish[PRODUCT_FINISHES])(
         const struct product_finish *finish, const struct product_tile *tile);
-    // Logits that PRODUCT_LOGITS stored become the gradient of weight · loss, in the operand's type,
-    // where `gradient`. Returns the loss without its weight, and whether the target was the largest.
-    float (*cross_entropy)(void *logits, size_t vocabulary, size_t target, float weight,
-        bool gradient, bool *hit);
+    // Logits that PRODUCT_LOGITS stored become the gradient of weight · loss, in the operand's
+    // type, where `gradient`. Returns the loss without its weight, and whether the target was the
+    // largest.
+    float (*cross_entropy)(
+        void *logits, size_t vocabulary, size_t target, float weight, bool gradient, bool *hit);
 };
 
 extern const struct operand_kernels operand_kernels_portable;
@@ -176,8 +178,8 @@ static inline void gemm_rows(const struct gemm_kernel *kernel, struct gemm_segme
         size_t first = rows * part / parts, here = rows * (part + 1) / parts - first;
         kernel->multiply(segments, count, tile + first * stride, stride, here, width, accumulate);
         for (size_t i = 0; i < count; i++)
-            segments[i].a = (const uint8_t *)segments[i].a +
-                            here * segments[i].a_stride * kernel->element_size;
+            segments[i].a =
+                (const uint8_t *)segments[i].a + here * segments[i].a_stride * kernel->element_size;
     }
 }
 

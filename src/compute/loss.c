@@ -15,9 +15,9 @@ static void cross_entropy_task(void *context, size_t row, int worker) {
     (void)worker;
     const struct cross_entropy_work *w = context;
     bool hit;
-    w->losses[row] = w->compute->operands->cross_entropy(
-        compute_operand_at(w->compute, w->logits, row, 0).data, w->vocabulary,
-        (size_t)w->targets[row], w->weights[row], w->gradient, &hit);
+    w->losses[row] =
+        w->compute->operands->cross_entropy(compute_operand_at(w->compute, w->logits, row, 0).data,
+            w->vocabulary, (size_t)w->targets[row], w->weights[row], w->gradient, &hit);
     w->hits[row] = hit ? 1.0f : 0.0f;
 }
 

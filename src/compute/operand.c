@@ -91,8 +91,8 @@ static void transpose_task(void *context, size_t task, int worker) {
             (w->padded - w->rows) * size);
 }
 
-void compute_transpose(struct compute *compute, struct operand to, struct operand from, size_t rows,
-    size_t columns) {
+void compute_transpose(
+    struct compute *compute, struct operand to, struct operand from, size_t rows, size_t columns) {
     struct operand_work work = {.compute = compute,
         .to = to,
         .from = from,
@@ -123,8 +123,8 @@ static void convert_transposed_task(void *context, size_t task, int worker) {
             w->to.stride, block, BLOCK, rows, count);
     }
     for (size_t i = 0; i < count; i++)
-        memset(compute_operand_at(w->compute, w->to, column + i, k).data, 0,
-            (w->padded - k) * size);
+        memset(
+            compute_operand_at(w->compute, w->to, column + i, k).data, 0, (w->padded - k) * size);
 }
 
 void compute_gemm(struct compute *compute, enum gemm_form form, struct matrix a, struct matrix b,

@@ -1,6 +1,7 @@
-// Blocked matrix products. The left operand, activations, is read where it lies: a kernel broadcasts
-// its numbers from as many rows as it has sums for. The right operand, weights of any type, is
-// packed, a strip of columns at a time, into panels that stay in the second level of the cache.
+// Blocked matrix products. The left operand, activations, is read where it lies: a kernel
+// broadcasts its numbers from as many rows as it has sums for. The right operand, weights of any
+// type, is packed, a strip of columns at a time, into panels that stay in the second level of the
+// cache.
 //
 // A task is a strip of columns and a part of the rows. It sums over all of k, whatever terms it
 // comes from, in a tile of its own, and then hands the tile, still in the cache, to what is to
@@ -149,8 +150,8 @@ enum {
 
 // A few rows of the strip's columns, fetched in the order in which they lie: the panels' own order
 // would ask memory for one line here and one there.
-static struct matrix copy_slab(const struct task *t, const struct matrix *b, size_t row, size_t rows,
-    uint8_t *slab) {
+static struct matrix copy_slab(
+    const struct task *t, const struct matrix *b, size_t row, size_t rows, uint8_t *slab) {
     size_t size = data_type_table[b->type].size, step = b->stride * size;
     const uint8_t *from = (const uint8_t *)b->data + row * step + t->column * size;
     for (size_t i = 0; i < rows; i++, from += step)
@@ -170,8 +171,7 @@ static void pack_rows_of_k(
         struct matrix b = plain ? copy_slab(t, &term->b, piece->k + at, rows, slab) : term->b;
         for (size_t panel = 0; panel < t->panels; panel++) {
             size_t first = panel * kernel->nr, width = panel_width(t, panel);
-            kernel->pack(panel_of(t, block, piece, twin, panel) +
-                             at * width * kernel->element_size,
+            kernel->pack(panel_of(t, block, piece, twin, panel) + at * width * kernel->element_size,
                 width, &b, false, (plain ? 0 : t->column) + first,
                 smaller(kernel->nr, t->columns - first), plain ? 0 : piece->k + at, rows);
         }
@@ -191,9 +191,9 @@ static void pack_block(const struct task *t, const struct block *block) {
             }
             for (size_t panel = 0; panel < t->panels; panel++) {
                 size_t first = panel * kernel->nr;
-                kernel->pack(panel_of(t, block, piece, side, panel), panel_width(t, panel), &term->b,
-                    true, t->column + first, smaller(kernel->nr, t->columns - first), piece->k,
-                    piece->depth);
+                kernel->pack(panel_of(t, block, piece, side, panel), panel_width(t, panel),
+                    &term->b, true, t->column + first, smaller(kernel->nr, t->columns - first),
+                    piece->k, piece->depth);
             }
         }
 }
@@ -208,9 +208,8 @@ static void multiply_panel(const struct task *t, const struct block *block, bool
         const struct piece *piece = &block->pieces[i];
         const struct matrix *a = &term_of(t, piece, twin)->a;
         size_t at = (t->row + row) * a->stride + piece->k;
-        segments[i] =
-            (struct gemm_segment){(const uint8_t *)a->data + at * kernel->element_size,
-                a->stride, packed + piece->offset, piece->depth};
+        segments[i] = (struct gemm_segment){(const uint8_t *)a->data + at * kernel->element_size,
+            a->stride, packed + piece->offset, piece->depth};
     }
     gemm_rows(kernel, segments, block->piece_count, tile, kernel->nr, rows, panel_width(t, panel),
         !block->first);
@@ -220,8 +219,8 @@ static void finish_panel(const struct task *t, size_t panel, size_t row, size_t 
     const float *tile, const float *twin) {
     const struct product_finish *finish = &t->layout->product->finish;
     size_t nr = t->compute->gemm->nr, first = panel * nr;
-    struct product_tile of = {tile, twin, nr, t->row + row, rows, t->column + first,
-        smaller(nr, t->columns - first)};
+    struct product_tile of = {
+        tile, twin, nr, t->row + row, rows, t->column + first, smaller(nr, t->columns - first)};
     t->compute->operands->finish[finish->kind](finish, &of);
 }
 

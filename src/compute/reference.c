@@ -50,8 +50,8 @@ static void reference_add_scaled(float *y, const float *x, float factor, size_t 
         y[i] += factor * x[i];
 }
 
-static void reference_add_transposed(
-    float *to, size_t to_stride, const float *from, size_t from_stride, size_t rows, size_t columns) {
+static void reference_add_transposed(float *to, size_t to_stride, const float *from,
+    size_t from_stride, size_t rows, size_t columns) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++)
             to[j * to_stride + i] += from[i * from_stride + j];
@@ -76,8 +76,7 @@ static float reference_maximum(const float *x, size_t count) {
     return maximum;
 }
 
-static float reference_exp_sum(
-    float *y, const float *x, float scale, float shift, size_t count) {
+static float reference_exp_sum(float *y, const float *x, float scale, float shift, size_t count) {
     float sum = 0;
     for (size_t i = 0; i < count; i++) {
         y[i] = expf(x[i] * scale - shift);

@@ -43,15 +43,13 @@ static void run_rmsnorm(struct compute *compute, struct rmsnorm_work *work) {
 
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
     const float *weight, size_t rows, size_t columns, float epsilon) {
-    struct rmsnorm_work work = {
-        compute, y, inverse_rms, {0}, x, weight, rows, columns, epsilon};
+    struct rmsnorm_work work = {compute, y, inverse_rms, {0}, x, weight, rows, columns, epsilon};
     run_rmsnorm(compute, &work);
 }
 
 void compute_rmsnorm_operand(struct compute *compute, struct operand y, float *inverse_rms,
     const float *x, const float *weight, size_t rows, size_t columns, float epsilon) {
-    struct rmsnorm_work work = {
-        compute, NULL, inverse_rms, y, x, weight, rows, columns, epsilon};
+    struct rmsnorm_work work = {compute, NULL, inverse_rms, y, x, weight, rows, columns, epsilon};
     run_rmsnorm(compute, &work);
 }
 
@@ -344,18 +342,16 @@ void compute_dropout(struct compute *compute, const struct dropout *dropout, str
     struct operand y, size_t rows, size_t columns) {
     struct dropout_work work = {
         .compute = compute, .dropout = dropout, .from = x, .to = y, .columns = columns};
-    compute_run(compute,
-        cost_of(COMPUTE_ELEMENTWISE, 2 * rows * columns, (double)(rows * columns)), rows,
-        dropout_task, &work);
+    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, 2 * rows * columns, (double)(rows * columns)),
+        rows, dropout_task, &work);
 }
 
 void compute_dropout_add(struct compute *compute, const struct dropout *dropout, const float *x,
     float *y, size_t rows, size_t columns) {
     struct dropout_work work = {
         .compute = compute, .dropout = dropout, .x = x, .y = y, .columns = columns};
-    compute_run(compute,
-        cost_of(COMPUTE_ELEMENTWISE, 3 * rows * columns, (double)(rows * columns)), rows,
-        dropout_task, &work);
+    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, 3 * rows * columns, (double)(rows * columns)),
+        rows, dropout_task, &work);
 }
 
 struct embedding_work {

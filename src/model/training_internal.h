@@ -64,11 +64,11 @@ void linear_forward(struct training *training, size_t layer, enum lora_group gro
     struct operand x, const struct product_finish *finishes);
 
 // x·Aᵀ alone, which the backward pass asks for.
-void linear_low(
-    struct training *training, size_t layer, enum lora_group group, struct operand x);
+void linear_low(struct training *training, size_t layer, enum lora_group group, struct operand x);
 
-// dy: the gradients of the modules' outputs. Adds to the gradients of what is trained, and gives the
-// gradient of x to `finish` (NULL: nobody needs it). x may be NULL where only that is wanted yet.
+// dy: the gradients of the modules' outputs. Adds to the gradients of what is trained, and gives
+// the gradient of x to `finish` (NULL: nobody needs it). x may be NULL where only that is wanted
+// yet.
 void linear_weight_gradients(struct training *training, size_t layer, enum lora_group group,
     struct operand x, const struct operand *dy);
 void linear_input_gradient(struct training *training, size_t layer, enum lora_group group,

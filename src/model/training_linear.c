@@ -87,8 +87,7 @@ void linear_low(struct training *t, size_t layer, enum lora_group group, struct 
         if (dropping) compute_dropout(t->compute, &dropout, x, t->dropped, rows, in);
         struct matrix a = matrix_a(t, adapted.entries[i]);
         if (!dropping) a.rows = adapted.count * rank;
-        struct product_term term = {
-            operand_of(t, dropping ? t->dropped : x, rows, in), a, true};
+        struct product_term term = {operand_of(t, dropping ? t->dropped : x, rows, in), a, true};
         one_product(t, COMPUTE_PRODUCT_THIN, &term, rows, a.rows,
             (struct product_finish){.kind = PRODUCT_STORE_OPERAND,
                 .alpha = lora_scale(t->lora),
@@ -110,7 +109,8 @@ static size_t output_terms(struct training *t, size_t layer, enum lora_group gro
     return 2;
 }
 
-// Twins have as many terms each: where one of them is not adapted, rows of zeros meet the other's B.
+// Twins have as many terms each: where one of them is not adapted, rows of zeros meet the other's
+// B.
 static void even_terms(struct product_term *terms, size_t have, const struct product_term *like) {
     static const float zeros[LORA_MAX_RANK];
     if (have > 1) return;
@@ -152,8 +152,8 @@ void linear_forward(struct training *t, size_t layer, enum lora_group group, str
 
 // ---- backward ----
 
-float *training_gradient_of(const struct training *t, enum parameter_kind kind, size_t layer,
-    enum lora_module module) {
+float *training_gradient_of(
+    const struct training *t, enum parameter_kind kind, size_t layer, enum lora_module module) {
     return t->gradients + parameters_offset(t->transformer->parameters, kind, layer, module);
 }
 
@@ -179,8 +179,8 @@ static void low_gradients(struct training *t, size_t layer, enum lora_group grou
     }
     compute_products(t->compute, products, adapted->count);
     compute_transpose(t->compute, t->dlow_transposed, t->dlow, rows, adapted->count * rank);
-    compute_transpose(t->compute, t->low_transposed, t->layers[layer].low[group], rows,
-        adapted->count * rank);
+    compute_transpose(
+        t->compute, t->low_transposed, t->layers[layer].low[group], rows, adapted->count * rank);
 }
 
 static struct product_finish add_to(float *gradient, size_t stride) {
@@ -194,8 +194,7 @@ static struct product_finish add_to(float *gradient, size_t stride) {
 // Rows of an operand from `row` on.
 static struct matrix transposed_rows(
     const struct training *t, struct operand operand, size_t row, size_t count) {
-    return operand_of(
-        t, compute_operand_at(t->compute, operand, row, 0), count, t->batch->rows);
+    return operand_of(t, compute_operand_at(t->compute, operand, row, 0), count, t->batch->rows);
 }
 
 // dB = (uᵀ·dy)ᵀ of each module, and dA of all of them.
@@ -207,9 +206,8 @@ static void adapter_gradients(struct training *t, enum lora_group group,
     size_t count = adapted->count;
     for (size_t i = 0; i < count; i++) {
         const struct lora_entry *entry = adapted->entries[i];
-        terms[i] =
-            (struct product_term){transposed_rows(t, t->low_transposed, i * rank, rank),
-                operand_of(t, dy[entry->module - group_first(group)], rows, entry->out), false};
+        terms[i] = (struct product_term){transposed_rows(t, t->low_transposed, i * rank, rank),
+            operand_of(t, dy[entry->module - group_first(group)], rows, entry->out), false};
         products[i] = (struct product){.operation = COMPUTE_PRODUCT_THIN,
             .terms = &terms[i],
             .term_count = 1,
@@ -287,8 +285,8 @@ static void dropped_input_gradient(struct training *t, size_t layer, const struc
     for (size_t i = 0; i < adapted->count; i++) {
         const struct lora_entry *entry = adapted->entries[i];
         struct dropout dropout = dropout_of(t, layer, entry->module);
-        struct product_term term = {operand_of(t, low_of(t, t->dlow, i), rows, t->lora->rank),
-            matrix_a(t, entry), false};
+        struct product_term term = {
+            operand_of(t, low_of(t, t->dlow, i), rows, t->lora->rank), matrix_a(t, entry), false};
         one_product(t, COMPUTE_PRODUCT_THIN, &term, rows, in,
             (struct product_finish){
                 .kind = PRODUCT_STORE, .alpha = 1.0f, .to_f32 = part, .to_stride = in});

@@ -53,8 +53,7 @@ static inline size_t kv_columns(const struct model_config *config) {
 static inline struct attention_shape layer_attention(
     const struct model_config *config, size_t layer) {
     return (struct attention_shape){config->heads, config->kv_heads, config->head_dim,
-        1.0f / sqrtf((float)config->head_dim),
-        model_config_window(config, layer)};
+        1.0f / sqrtf((float)config->head_dim), model_config_window(config, layer)};
 }
 
 // Whether this linear layer has a bias.

@@ -46,11 +46,8 @@ static struct product_finish to_operand(struct operand to) {
 }
 
 static struct product_finish to_f32(float *to, size_t stride, const float *addend) {
-    return (struct product_finish){.kind = PRODUCT_STORE,
-        .alpha = 1.0f,
-        .to_f32 = to,
-        .to_stride = stride,
-        .addend = addend};
+    return (struct product_finish){
+        .kind = PRODUCT_STORE, .alpha = 1.0f, .to_f32 = to, .to_stride = stride, .addend = addend};
 }
 
 // A node's keys are its own rows; those of its ancestors are found along the spans.
@@ -77,8 +74,8 @@ static struct attention attention_of(
     return (struct attention){.spans = t->spans,
         .span_count = t->batch->sequence_count,
         .shape = layer_attention(t->config, layer),
-        .query = compute_operand_matrix(
-            t->compute, a->query, t->batch->rows, query_columns(t->config)),
+        .query =
+            compute_operand_matrix(t->compute, a->query, t->batch->rows, query_columns(t->config)),
         .output = a->attention,
         .log_sum_exp = a->log_sum_exp};
 }
@@ -281,8 +278,7 @@ static void normalise_heads_backward(struct training *t, float *gradient, float 
 }
 
 // The gradients of queries, keys and values become operands, of what was before rotation.
-static void unrotate(
-    struct training *t, size_t index, const float *dkey, const float *dvalue) {
+static void unrotate(struct training *t, size_t index, const float *dkey, const float *dvalue) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;

@@ -1,5 +1,5 @@
-// Attention against the formulas written out: queries behind a history, trees of spans, windows, and
-// the gradient; on every path, whatever the number of threads.
+// Attention against the formulas written out: queries behind a history, trees of spans, windows,
+// and the gradient; on every path, whatever the number of threads.
 #include "test_attention_case.h"
 
 // All keys, hardly any, less and more than a block of keys.
@@ -31,8 +31,8 @@ static void assert_rows(const float *got, const float *want, size_t rows, size_t
 
 static void describe(char *text, size_t size, const struct compute *compute,
     const struct attention_case *c, int operands, const char *what) {
-    snprintf(text, size, "%s of %s, head_dim %zu, %zu rows, %zu keys, window %zu, operands %d", what,
-        compute_path_names[compute_path_of(compute)], c->shape.head_dim, c->rows, c->key_rows,
+    snprintf(text, size, "%s of %s, head_dim %zu, %zu rows, %zu keys, window %zu, operands %d",
+        what, compute_path_names[compute_path_of(compute)], c->shape.head_dim, c->rows, c->key_rows,
         c->shape.window, operands);
 }
 
@@ -235,7 +235,8 @@ static void grow(struct attention_case *c, uint64_t stream, size_t nodes, size_t
     size_t root = c->spans;
     for (size_t i = 0; i < nodes; i++) {
         size_t parent = i ? root + random_below(3, stream, 2 * i, i) : NO_PARENT;
-        size_t rows = random_below(4, stream, i, 4) ? random_below(3, stream, 2 * i + 1, longest) : 0;
+        size_t rows =
+            random_below(4, stream, i, 4) ? random_below(3, stream, 2 * i + 1, longest) : 0;
         add_node(c, 1 + rows, parent);
     }
 }

@@ -43,8 +43,7 @@ static inline struct attention_shape shape_of(
 
 // Queries behind `history` keys, all of them rows of its own.
 static inline void add_span(struct attention_case *c, size_t queries, size_t history) {
-    c->plans[c->spans++] =
-        (struct span_plan){c->rows, queries, history, 0, c->key_rows, NO_PARENT};
+    c->plans[c->spans++] = (struct span_plan){c->rows, queries, history, 0, c->key_rows, NO_PARENT};
     c->rows += queries;
     c->key_rows += history + queries;
 }
@@ -112,8 +111,8 @@ struct naive_query {
     double *weights, log_sum_exp;
 };
 
-static inline struct naive_query naive_softmax(const struct attention_case *c,
-    const struct span_plan *plan, size_t query, size_t head) {
+static inline struct naive_query naive_softmax(
+    const struct attention_case *c, const struct span_plan *plan, size_t query, size_t head) {
     size_t dim = c->shape.head_dim, row = plan->first_row + query;
     size_t end = plan->first_position + query + 1;
     size_t first = c->shape.window && end > c->shape.window ? end - c->shape.window : 0;
@@ -122,8 +121,7 @@ static inline struct naive_query naive_softmax(const struct attention_case *c,
         memory_alloc_array(end - first, sizeof(double)), 0};
     double sum = 0;
     for (size_t j = 0; j < q.seen; j++) {
-        const float *key =
-            c->keys + key_row_of(c, plan, first + j) * key_columns(c) + q.kv_column;
+        const float *key = c->keys + key_row_of(c, plan, first + j) * key_columns(c) + q.kv_column;
         sum += q.weights[j] = exp(c->shape.scale * dot(c->query + q.at, key, dim));
     }
     for (size_t j = 0; j < q.seen; j++)
@@ -211,21 +209,21 @@ static inline void run_prepare(struct compute *compute, struct attention_run *r,
     const struct attention_case *c, int operands) {
     memset(r, 0, sizeof *r);
     bool keys_are = operands & OPERAND_KEYS;
-    struct matrix keys = matrix_in_case(
-        compute, c->keys, c->key_rows, key_columns(c), keys_are, &r->keys);
-    struct matrix values = matrix_in_case(
-        compute, c->values, c->key_rows, key_columns(c), keys_are, &r->values);
+    struct matrix keys =
+        matrix_in_case(compute, c->keys, c->key_rows, key_columns(c), keys_are, &r->keys);
+    struct matrix values =
+        matrix_in_case(compute, c->values, c->key_rows, key_columns(c), keys_are, &r->values);
     for (size_t i = 0; i < c->spans; i++) {
         const struct span_plan *plan = &c->plans[i];
-        r->spans[i] = (struct attention_span){plan->first_row, plan->queries,
-            plan->first_position, rows_from(keys, plan->key_row), rows_from(values, plan->key_row),
-            plan->first_key, plan->parent == NO_PARENT ? NULL : &r->spans[plan->parent]};
+        r->spans[i] = (struct attention_span){plan->first_row, plan->queries, plan->first_position,
+            rows_from(keys, plan->key_row), rows_from(values, plan->key_row), plan->first_key,
+            plan->parent == NO_PARENT ? NULL : &r->spans[plan->parent]};
     }
     r->attention = (struct attention){.spans = r->spans,
         .span_count = c->spans,
         .shape = c->shape,
-        .query = matrix_in_case(compute, c->query, c->rows, query_columns(c),
-            operands & OPERAND_QUERY, &r->query)};
+        .query = matrix_in_case(
+            compute, c->query, c->rows, query_columns(c), operands & OPERAND_QUERY, &r->query)};
     if (operands & OPERAND_OUTPUT)
         r->attention.output = operand_new(compute, c->rows, query_columns(c));
 }

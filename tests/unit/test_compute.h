@@ -1,4 +1,5 @@
-// What the tests of compute share: numbers to compute with, operands, and how near results must come.
+// What the tests of compute share: numbers to compute with, operands, and how near results must
+// come.
 #ifndef TEST_COMPUTE_H
 #define TEST_COMPUTE_H
 

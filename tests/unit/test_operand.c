@@ -67,8 +67,8 @@ static void check_transpose(struct compute *compute, size_t rows, size_t columns
     float *x = random_floats(2, rows * columns, 1);
     struct operand from = operand_from(compute, x, rows, columns);
     struct operand to = operand_new(compute, columns, rows + 1);
-    memset(to.data, 0x3f,
-        columns * to.stride * data_type_table[compute_operand_type(compute)].size);
+    memset(
+        to.data, 0x3f, columns * to.stride * data_type_table[compute_operand_type(compute)].size);
     compute_transpose(compute, to, from, rows, columns);
     float *got = operand_floats(compute, to, columns, padded);
     round_to_operand(compute, x, rows * columns);

@@ -46,8 +46,7 @@ static void add_term(
     uint64_t stream = 10 * number + 100 * side;
     *t = (struct term){.k = k, .b_transposed = b_transposed};
     t->a = eighths(stream, f->m * k, 4);
-    store_matrix(
-        &t->b, stream + 1, type, b_transposed ? f->n : k, b_transposed ? k : f->n);
+    store_matrix(&t->b, stream + 1, type, b_transposed ? f->n : k, b_transposed ? k : f->n);
     add_naive_term(f->sums[side], t, f->m, f->n);
 }
 

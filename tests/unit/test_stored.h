@@ -1,5 +1,5 @@
-// Matrices of any type whose numbers are small multiples of 1/8 or so: exact in every type, and so are
-// their sums in f32.
+// Matrices of any type whose numbers are small multiples of 1/8 or so: exact in every type, and so
+// are their sums in f32.
 #ifndef TEST_STORED_H
 #define TEST_STORED_H
 
@@ -32,8 +32,7 @@ static inline float unit_of(enum data_type type, size_t columns, size_t i) {
     }
 }
 
-static inline void store_quantized(
-    struct stored *s, enum data_type type, const float *whole) {
+static inline void store_quantized(struct stored *s, enum data_type type, const float *whole) {
     size_t count = s->rows * s->columns, blocks = count / 32 + 1;
     int8_t *codes = s->data = memory_alloc_zeroed(blocks, 34);
     s->row_scales = zero_floats(s->rows);

@@ -93,8 +93,8 @@ static void read_as_bf16(
     for (size_t i = count; i % 32; i++)
         values[i] = 0;
     for (size_t i = 0; i < count; i += 32)
-        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(
-                                        _mm512_loadu_ps(values + i + 16), _mm512_loadu_ps(values + i)));
+        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(values + i + 16),
+                                        _mm512_loadu_ps(values + i)));
 }
 
 // Quantised weights become a small block of bf16 first, and go on as such.
@@ -191,8 +191,8 @@ static inline __attribute__((always_inline)) void multiply_rows(const struct gem
 #pragma GCC unroll 14
     for (size_t i = 0; i < rows; i++)
         for (size_t v = 0; v < vectors; v++)
-            sum[i][v] = accumulate ? _mm512_loadu_ps(tile + i * stride + 16 * v)
-                                   : _mm512_setzero_ps();
+            sum[i][v] =
+                accumulate ? _mm512_loadu_ps(tile + i * stride + 16 * v) : _mm512_setzero_ps();
     for (size_t s = 0; s < count; s++) {
         size_t step = segments[s].a_stride * 2, triple = 3 * step;
         const uint8_t *a = segments[s].a, *b = segments[s].panel;

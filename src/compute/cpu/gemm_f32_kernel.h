@@ -1,6 +1,6 @@
-// The inner product of f32 matrices in GCC's vector extension: one source for every instruction set.
-// Each cpu/gemm_<set>.c defines GEMM_KERNEL (the table's name), VECTOR (floats in a register) and
-// GEMM_MR (rows; with two vectors of columns they fill the registers), and includes this.
+// The inner product of f32 matrices in GCC's vector extension: one source for every instruction
+// set. Each cpu/gemm_<set>.c defines GEMM_KERNEL (the table's name), VECTOR (floats in a register)
+// and GEMM_MR (rows; with two vectors of columns they fill the registers), and includes this.
 #include "compute/compute_internal.h"
 #include "compute/cpu/read_kernels.h"
 

@@ -108,8 +108,7 @@ static float operand_dot(const void *a, const void *b, size_t count) {
     return lanes_sum(sum);
 }
 
-static float operand_exp_sum(
-    void *to, const float *x, float scale, float shift, size_t count) {
+static float operand_exp_sum(void *to, const float *x, float scale, float shift, size_t count) {
     element *values = to;
     float factor = scale * log2_e, less = shift * log2_e;
     lanes sum = lanes_all(0), more = sum;
@@ -125,8 +124,8 @@ static float operand_exp_sum(
     for (; i < count; i += LANES) {
         size_t left = smaller(LANES, count - i);
         lanes some = left == LANES ? lanes_load(x + i) : lanes_load_some(x + i, left, 0);
-        lanes value = lanes_within(
-            lanes_exp2(some * factor - less, EXP2_DEGREE), 0, 0, (int32_t)left);
+        lanes value =
+            lanes_within(lanes_exp2(some * factor - less, EXP2_DEGREE), 0, 0, (int32_t)left);
         if (left == LANES)
             store_lanes(values + i, value);
         else
@@ -145,8 +144,7 @@ static inline struct softmax_lanes softmax_lanes_of(
     const struct softmax_row *row = &g->row[query];
     size_t at = query * g->stride + key;
     lanes score = lanes_load(g->scores + at), dp = lanes_load(g->dscores + at);
-    lanes p = lanes_exp2(
-        score * (g->scale * log2_e) - row->log_sum_exp * log2_e, EXP2_DEGREE);
+    lanes p = lanes_exp2(score * (g->scale * log2_e) - row->log_sum_exp * log2_e, EXP2_DEGREE);
     if (key < row->from || key + LANES > row->to)
         p = lanes_within(p, (int32_t)key, (int32_t)row->from, (int32_t)row->to);
     lanes ds = p * (dp - row->delta) * g->scale;
@@ -185,8 +183,9 @@ static void operand_softmax_gradient(const struct softmax_gradient *g) {
     for (size_t query = 0; query < g->queries; query++)
         for (size_t key = g->from; key < g->end; key += LANES) {
             struct softmax_lanes of = softmax_lanes_of(g, query, key);
-            size_t at = key / g->panel_width * g->panel_bytes +
-                        ((g->query + query) * g->panel_width + key % g->panel_width) * sizeof(float);
+            size_t at =
+                key / g->panel_width * g->panel_bytes +
+                ((g->query + query) * g->panel_width + key % g->panel_width) * sizeof(float);
             lanes_store((float *)g->rows + query * g->stride + key, of.ds);
             lanes_store((float *)(g->p_panels + at), of.p);
             lanes_store((float *)(g->ds_panels + at), of.ds);
@@ -278,8 +277,8 @@ static element *operand_place(struct operand operand, const struct product_tile 
 
 static lanes biased(lanes values, const float *bias, size_t column, size_t count) {
     if (!bias) return values;
-    return values + (count == LANES ? lanes_load(bias + column)
-                                    : lanes_load_some(bias + column, count, 0));
+    return values +
+           (count == LANES ? lanes_load(bias + column) : lanes_load_some(bias + column, count, 0));
 }
 
 static inline void place_lanes(element *to, lanes values, size_t count) {
@@ -392,8 +391,8 @@ static float largest_logit(const element *logits, size_t vocabulary) {
         for (size_t part = 0; part < 4 && i + part * LANES < vocabulary; part++)
             largest[part] =
                 lanes_larger(logits_at(logits, vocabulary, i + part * LANES), largest[part]);
-    return lanes_maximum(lanes_larger(
-        lanes_larger(largest[0], largest[1]), lanes_larger(largest[2], largest[3])));
+    return lanes_maximum(
+        lanes_larger(lanes_larger(largest[0], largest[1]), lanes_larger(largest[2], largest[3])));
 }
 
 static float exponentials(const element *logits, size_t vocabulary, float largest) {
@@ -406,8 +405,8 @@ static float exponentials(const element *logits, size_t vocabulary, float larges
     return lanes_sum(sum + more);
 }
 
-static float cross_entropy(void *row, size_t vocabulary, size_t target, float weight, bool gradient,
-    bool *hit) {
+static float cross_entropy(
+    void *row, size_t vocabulary, size_t target, float weight, bool gradient, bool *hit) {
     element *logits = row;
     float largest = largest_logit(logits, vocabulary);
     float of_target = lanes_maximum(logits_at(logits + target, 1, 0));

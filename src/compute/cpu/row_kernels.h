@@ -91,15 +91,15 @@ static void fast_add_scaled(
         y[i] += factor * x[i];
 }
 
-static void add_transposed_block(
-    float *to, size_t to_stride, const float *from, size_t from_stride, size_t rows, size_t columns) {
+static void add_transposed_block(float *to, size_t to_stride, const float *from, size_t from_stride,
+    size_t rows, size_t columns) {
     for (size_t j = 0; j < columns; j++)
         for (size_t i = 0; i < rows; i++)
             to[j * to_stride + i] += from[i * from_stride + j];
 }
 
-static void fast_add_transposed(
-    float *to, size_t to_stride, const float *from, size_t from_stride, size_t rows, size_t columns) {
+static void fast_add_transposed(float *to, size_t to_stride, const float *from, size_t from_stride,
+    size_t rows, size_t columns) {
     enum { BLOCK = 16 };
     for (size_t i = 0; i < rows; i += BLOCK)
         for (size_t j = 0; j < columns; j += BLOCK) {

@@ -1,5 +1,5 @@
-// Vectors of f32 in GCC's extension, as wide as the instruction set that a file is compiled for, and
-// the exponential over them.
+// Vectors of f32 in GCC's extension, as wide as the instruction set that a file is compiled for,
+// and the exponential over them.
 #ifndef COMPUTE_CPU_VECTOR_MATH_H
 #define COMPUTE_CPU_VECTOR_MATH_H
 
@@ -89,7 +89,7 @@ static inline lanes lanes_exp(lanes x) {
     __m512 rest = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), bounded);
     lanes r = (lanes)_mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), rest);
 #else
-    lane_bits low = x < -87.3f, high = x > 88.3f, none = x != x;
+    lane_bits low = x<-87.3f, high = x> 88.3f, none = x != x;
     lanes least = lanes_all(-87.3f), most = lanes_all(88.3f);
     lanes bounded = (lanes)(((lane_bits)least & (low | none)) | ((lane_bits)most & high) |
                             ((lane_bits)x & ~(low | high | none)));
@@ -113,16 +113,17 @@ static inline lanes lanes_exp(lanes x) {
 #endif
 }
 
-// 2^x for x up to 0, for softmax: the polynomial of degree 5 (relative error below 1e-7) or, where the
-// result will be bf16, of degree 4 (below 3e-6) that comes nearest to what is left of the nearest
-// integer. Far below 0 it gives 0. What is no number stays none. With AVX-512, x may be above 0.
+// 2^x for x up to 0, for softmax: the polynomial of degree 5 (relative error below 1e-7) or, where
+// the result will be bf16, of degree 4 (below 3e-6) that comes nearest to what is left of the
+// nearest integer. Far below 0 it gives 0. What is no number stays none. With AVX-512, x may be
+// above 0.
 static inline lanes lanes_exp2(lanes x, const int degree) {
 #if defined(__AVX512F__)
     lanes n = (lanes)_mm512_roundscale_ps((__m512)x, 0), r = x - n;
 #else
     lane_bits low = x < -126.0f, none = x != x;
-    lanes bounded = (lanes)(((lane_bits)lanes_all(-126.0f) & (low | none)) |
-                            ((lane_bits)x & ~(low | none)));
+    lanes bounded =
+        (lanes)(((lane_bits)lanes_all(-126.0f) & (low | none)) | ((lane_bits)x & ~(low | none)));
     lanes shifted = bounded + 12582912.0f; // 1.5 · 2²³: rounds to an integer
     lanes n = shifted - 12582912.0f, r = bounded - n;
 #endif
@@ -152,7 +153,9 @@ static inline lanes lanes_exp2(lanes x, const int degree) {
 static inline lanes lanes_within(lanes values, int32_t first, int32_t from, int32_t to) {
 #if defined(__AVX512F__)
     __mmask16 below = to - first >= LANES ? 0xffff : to <= first ? 0 : (1u << (to - first)) - 1;
-    __mmask16 before = from <= first ? 0 : from - first >= LANES ? 0xffff : (1u << (from - first)) - 1;
+    __mmask16 before = from <= first           ? 0
+                       : from - first >= LANES ? 0xffff
+                                               : (1u << (from - first)) - 1;
     return (lanes)_mm512_maskz_mov_ps((__mmask16)(below & ~before), (__m512)values);
 #else
     lane_bits place;
