@@ -148,14 +148,24 @@ enum {
     SLAB_BYTES = SLAB * STRIP_PANELS * 32 * sizeof(float),
 };
 
+// Asks for cache lines that will be needed in a while.
+static void fetch(const void *from, size_t bytes) {
+    enum { LINE = 64 };
+    for (size_t at = 0; at < bytes; at += LINE)
+        __builtin_prefetch((const uint8_t *)from + at, 0, 2);
+}
+
 // A few rows of the strip's columns, fetched in the order in which they lie: the panels' own order
 // would ask memory for one line here and one there.
-static struct matrix copy_slab(
-    const struct task *t, const struct matrix *b, size_t row, size_t rows, uint8_t *slab) {
+static struct matrix copy_slab(const struct task *t, const struct matrix *b, size_t row, size_t rows,
+    size_t left, uint8_t *slab) {
     size_t size = data_type_table[b->type].size, step = b->stride * size;
+    size_t bytes = t->columns * size;
     const uint8_t *from = (const uint8_t *)b->data + row * step + t->column * size;
-    for (size_t i = 0; i < rows; i++, from += step)
-        memcpy(slab + i * t->columns * size, from, t->columns * size);
+    for (size_t i = 0; i < rows; i++, from += step) {
+        if (i + SLAB < left) fetch(from + SLAB * step, bytes);
+        memcpy(slab + i * bytes, from, bytes);
+    }
     return matrix_of(slab, b->type, rows, t->columns);
 }
 
@@ -168,7 +178,7 @@ static void pack_rows_of_k(
     _Alignas(64) uint8_t slab[SLAB_BYTES];
     for (size_t at = 0; at < piece->depth; at += SLAB) {
         size_t rows = smaller(SLAB, piece->depth - at);
-        struct matrix b = plain ? copy_slab(t, &term->b, piece->k + at, rows, slab) : term->b;
+        struct matrix b = plain ? copy_slab(t, &term->b, piece->k + at, rows, piece->depth - at, slab) : term->b;
         for (size_t panel = 0; panel < t->panels; panel++) {
             size_t first = panel * kernel->nr, width = panel_width(t, panel);
             kernel->pack(panel_of(t, block, piece, twin, panel) + at * width * kernel->element_size,
@@ -215,6 +225,26 @@ static void multiply_panel(const struct task *t, const struct block *block, bool
         !block->first);
 }
 
+// What a finish reads and writes lies far apart, row by row: it is asked for before the panel is
+// multiplied.
+static void fetch_results(const struct task *t, size_t panel, size_t row, size_t rows) {
+    const struct product_finish *f = &t->layout->product->finish;
+    const struct operand operands[] = {f->gate, f->up, f->dgate, f->dup, f->to};
+    const float *floats[] = {f->to_f32, f->addend};
+    size_t nr = t->compute->gemm->nr, size = t->compute->gemm->element_size;
+    size_t column = t->column + panel * nr, count = smaller(nr, t->columns - panel * nr);
+    if (f->kind == PRODUCT_ADD_TRANSPOSED) return;
+    for (size_t i = t->row + row; i < t->row + row + rows; i++) {
+        for (size_t j = 0; j < sizeof operands / sizeof *operands; j++)
+            if (operands[j].data)
+                fetch((uint8_t *)operands[j].data + (i * operands[j].stride + column) * size,
+                    count * size);
+        for (size_t j = 0; j < sizeof floats / sizeof *floats; j++)
+            if (floats[j])
+                fetch(floats[j] + i * f->to_stride + column, count * sizeof(float));
+    }
+}
+
 static void finish_panel(const struct task *t, size_t panel, size_t row, size_t rows,
     const float *tile, const float *twin) {
     const struct product_finish *finish = &t->layout->product->finish;
@@ -236,6 +266,7 @@ static void multiply_block(const struct task *t, const struct block *block) {
         for (size_t panel = 0; panel < t->panels; panel++) {
             float *tile = t->tile + (waits ? panel * sides * panel_floats + row * nr : 0);
             float *twin = sides > 1 ? tile + panel_floats : NULL;
+            if (block->last) fetch_results(t, panel, row, rows);
             multiply_panel(t, block, false, panel, row, rows, tile);
             if (twin) multiply_panel(t, block, true, panel, row, rows, twin);
             if (block->last) finish_panel(t, panel, row, rows, tile, twin);

@@ -52,13 +52,18 @@ static inline __m512i column_pairs(
 static inline void pack_rows(uint32_t *panel, size_t width, const uint8_t *data,
     enum data_type type, size_t row_bytes, size_t element, size_t count, size_t lanes,
     size_t depth) {
+    enum { AHEAD = 128 };
     __mmask16 mask = (__mmask16)((1u << lanes) - 1);
     for (size_t k = 0; k < depth; k += 32) {
         __m512i r[16];
         size_t size = smaller(32, depth - k);
-        for (size_t i = 0; i < 16; i++)
+        for (size_t i = 0; i < 16; i++) {
+            if (i < count)
+                _mm_prefetch(
+                    (const char *)data + i * row_bytes + (k + AHEAD) * element, _MM_HINT_T0);
             r[i] = i < count ? row_pairs(data + i * row_bytes + k * element, type, size)
                              : _mm512_setzero_si512();
+        }
         transpose_words(r);
         size_t pairs = (size + 1) / 2;
         for (size_t j = 0; j < 16; j++)
