@@ -9,8 +9,8 @@ enum data_type compute_operand_type(const struct compute *compute) {
 }
 
 size_t compute_operand_stride(size_t columns) {
-    size_t stride = round_up(columns ? columns : 1, LINE);
-    return stride % 1024 ? stride : stride + LINE;
+    size_t lines = (columns + LINE - 1) / LINE;
+    return (lines | 1) * LINE;
 }
 
 struct matrix compute_operand_matrix(

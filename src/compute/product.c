@@ -283,13 +283,14 @@ static void product_task(void *context, size_t task, int worker) {
     struct task t = {.compute = w->compute,
         .layout = l,
         .column = strip * l->strip_columns,
-        .row = part * l->part_rows,
-        .group_rows = ROW_GROUP * w->compute->gemm->mr};
+        .row = part * l->part_rows};
     t.columns = smaller(l->strip_columns, l->product->n - t.column);
     t.rows = smaller(l->part_rows, l->product->m - t.row);
     t.panels = parts_of(t.columns, w->compute->gemm->nr);
     t.tile = compute_worker_scratch(w->compute, worker);
     t.packed = (uint8_t *)t.tile + TILE_BYTES;
+    size_t mr = w->compute->gemm->mr;
+    t.group_rows = round_up(even_part(t.rows, ROW_GROUP * mr), mr);
     struct block block = {0};
     do {
         next_block(&block, l, w->compute->gemm);
