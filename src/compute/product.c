@@ -15,7 +15,6 @@ enum {
     ROW_GROUP = 8,       // tiles of mr rows that a panel meets while it is in the first level
     PART_ROWS = 1008,    // of a task at most
     LEAST_ROWS = 196,    // for which packing a strip is still worth its time
-    THREAD_TASKS = 3,    // in a run, at least, of each thread
     TILE_BYTES = 1 << 20 // of sums that wait for the rest of k
 };
 
@@ -89,29 +88,37 @@ static size_t even_part(size_t whole, size_t most) {
     return parts_of(whole, parts_of(whole, most));
 }
 
-// Wide strips and long parts, but enough of them for all threads.
-static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t wanted) {
+// Wide strips and long parts, of which all threads get as much to do: of the ways to cut, the one
+// that is done first. A strip is packed in about the time of PACK_ROWS more rows, and rows are read
+// in about that of ROW_COLUMNS more columns.
+static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t threads) {
+    enum { PACK_ROWS = 16, ROW_COLUMNS = 8 };
     const struct product *p = l->product;
     size_t sides = p->twin_terms ? 2 : 1, panels = parts_of(p->n, kernel->nr);
-    size_t strip_panels = even_part(panels, STRIP_PANELS / sides);
-    size_t most = l->depth > l->block ? PART_ROWS / 2 : PART_ROWS, parts = parts_of(p->m, most);
-    while (parts_of(panels, strip_panels) * parts < wanted && p->m / (parts + 1) >= LEAST_ROWS)
-        parts++;
-    while (strip_panels > 1 && parts_of(panels, strip_panels) * parts < wanted)
-        strip_panels--;
-    l->strip_columns = strip_panels * kernel->nr;
-    l->strips = parts_of(p->n, l->strip_columns);
-    // The number of parts may shrink when they are made of whole tiles.
-    l->part_rows = round_up(parts_of(p->m, parts), kernel->mr);
-    l->parts = parts_of(p->m, l->part_rows);
+    size_t most_rows = l->depth > l->block ? PART_ROWS / 2 : PART_ROWS, least = SIZE_MAX;
+    for (size_t strip = smaller(STRIP_PANELS / sides, panels); strip > 0; strip--)
+        for (size_t parts = parts_of(p->m, most_rows); parts == 1 || p->m / parts >= LEAST_ROWS;
+             parts++) {
+            // The number of parts may shrink when they are made of whole tiles.
+            size_t rows = round_up(parts_of(p->m, parts), kernel->mr);
+            size_t tasks = parts_of(panels, strip) * parts_of(p->m, rows);
+            size_t time = parts_of(tasks, threads) * (rows + PACK_ROWS) *
+                          (strip * kernel->nr * sides + ROW_COLUMNS);
+            if (time >= least) continue;
+            least = time;
+            l->strip_columns = strip * kernel->nr;
+            l->strips = parts_of(panels, strip);
+            l->part_rows = rows;
+            l->parts = parts_of(p->m, rows);
+        }
     l->tasks = l->strips * l->parts;
 }
 
 static void make_layout(struct layout *l, const struct product *product,
-    const struct gemm_kernel *kernel, size_t wanted) {
+    const struct gemm_kernel *kernel, size_t threads) {
     l->product = product;
     cut_depth(l, kernel);
-    cut_tasks(l, kernel, wanted);
+    cut_tasks(l, kernel, threads);
 }
 
 // ---- one task ----
@@ -326,7 +333,7 @@ void compute_products(struct compute *compute, const struct product *products, s
         struct compute_cost cost = {.operation = products[first].operation};
         for (size_t i = 0; i < here; i++) {
             make_layout(&layouts[i], &products[first + i], compute->gemm,
-                parts_of((size_t)compute_threads(compute) * THREAD_TASKS, here));
+                parts_of((size_t)compute_threads(compute), here));
             tasks += layouts[i].tasks;
             cost.operations += product_operations(&products[first + i]);
             cost.bytes += product_bytes(compute, &products[first + i]);

@@ -312,7 +312,11 @@ static void finish_add_transposed(
 }
 
 static inline lanes sigmoid(lanes x) {
+#if defined(OPERAND_BF16)
+    return (lanes)_mm512_rcp14_ps((__m512)(1.0f + exponential(-x))); // 14 bits, of which bf16 keeps 8
+#else
     return 1.0f / (1.0f + exponential(-x));
+#endif
 }
 
 static void finish_swiglu(const struct product_finish *finish, const struct product_tile *tile) {
