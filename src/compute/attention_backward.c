@@ -7,7 +7,7 @@
 // which compute_sum_heads adds up.
 #include "compute/attention_internal.h"
 
-enum { MOST_KEYS = 512, BLOCK_GROUPS = 8, MOST_PANELS = MOST_KEYS / 8 };
+enum { MOST_KEYS = 512, BLOCK_GROUPS = 12, MOST_PANELS = MOST_KEYS / 8 };
 
 struct backward_work {
     const struct compute *compute;
@@ -32,6 +32,8 @@ struct block {
     float *tile;                       // [mr, padded head_dim]
     uint8_t *buffer, *gathered;
     size_t first_group[MOST_PANELS], end_group[MOST_PANELS]; // of queries that see a panel
+    bool summed[MOST_PANELS];                                // dkeys and dvalues have something
+    bool first_keys; // the first keys that all queries of the span see: their gradient begins here
 };
 
 static size_t block_rows(const struct block *b) {
@@ -83,7 +85,10 @@ static void add_dquery(struct block *b, size_t query, size_t rows, struct attent
     }
     for (size_t i = 0; i < rows; i++) {
         size_t at = (row_of(b, query + i) * w->attention->shape.heads + b->head) * dim;
-        w->compute->rows->add(w->gradient->dquery + at, b->tile + i * padded, dim);
+        if (b->first_keys)
+            memcpy(w->gradient->dquery + at, b->tile + i * padded, dim * sizeof(float));
+        else
+            w->compute->rows->add(w->gradient->dquery + at, b->tile + i * padded, dim);
     }
 }
 
@@ -136,9 +141,21 @@ static void add_panels(struct block *b) {
             b->queries + first * gemm->element_size, stride, b->ds_panels + at, depth};
         struct gemm_segment values = {
             b->doutputs + first * gemm->element_size, stride, b->p_panels + at, depth};
-        gemm_rows(gemm, &keys, 1, b->dkeys + key, b->most, dim, gemm->nr, true);
-        gemm_rows(gemm, &values, 1, b->dvalues + key, b->most, dim, gemm->nr, true);
+        bool more = b->summed[panel];
+        gemm_rows(gemm, &keys, 1, b->dkeys + key, b->most, dim, gemm->nr, more);
+        gemm_rows(gemm, &values, 1, b->dvalues + key, b->most, dim, gemm->nr, more);
+        b->summed[panel] = true;
     }
+}
+
+// Panels that no query saw.
+static void clear_unseen(struct block *b) {
+    size_t nr = b->work->compute->gemm->nr;
+    for (size_t key = 0; key < b->chunk_keys; key += nr)
+        for (size_t i = 0; !b->summed[key / nr] && i < b->work->attention->shape.head_dim; i++) {
+            memset(b->dkeys + i * b->most + key, 0, nr * sizeof *b->dkeys);
+            memset(b->dvalues + i * b->most + key, 0, nr * sizeof *b->dvalues);
+        }
 }
 
 static void transpose_queries(struct block *b, struct operand from, uint8_t *to) {
@@ -168,7 +185,8 @@ static void differentiate_block(struct block *b) {
     add_panels(b);
 }
 
-// The sums of the chunk go to the rows of its keys, which may belong to several spans.
+// The sums of the chunk go to the rows of its keys, which may belong to several spans. A span's own
+// pass is the first that comes to its keys.
 static void add_chunk(const struct block *b) {
     const struct backward_work *w = b->work;
     size_t dim = w->attention->shape.head_dim, stride = w->attention->shape.heads * dim;
@@ -178,10 +196,11 @@ static void add_chunk(const struct block *b) {
             span = span->parent;
         size_t start = span->first_key > b->chunk ? span->first_key : b->chunk;
         size_t at = (span->first_row + start - span->first_key) * stride + b->head * dim;
-        w->compute->rows->add_transposed(w->gradient->dkeys + at, stride,
-            b->dkeys + (start - b->chunk), b->most, dim, end - start);
-        w->compute->rows->add_transposed(w->gradient->dvalues + at, stride,
-            b->dvalues + (start - b->chunk), b->most, dim, end - start);
+        bool more = span != b->span;
+        w->compute->rows->transpose(w->gradient->dkeys + at, stride, b->dkeys + (start - b->chunk),
+            b->most, dim, end - start, more);
+        w->compute->rows->transpose(w->gradient->dvalues + at, stride,
+            b->dvalues + (start - b->chunk), b->most, dim, end - start, more);
         end = start;
     }
 }
@@ -194,8 +213,7 @@ static void differentiate_chunk(struct block *b) {
     attention_pack_keys(&pack, ATTENTION_KEYS, b->keys, b->key_panel);
     attention_pack_keys(&pack, ATTENTION_VALUES, b->values, b->key_panel);
     attention_pack_depth(&pack, ATTENTION_KEYS, b->key_rows, b->row_panel);
-    memset(b->dkeys, 0, shape->head_dim * b->most * sizeof *b->dkeys);
-    memset(b->dvalues, 0, shape->head_dim * b->most * sizeof *b->dvalues);
+    memset(b->summed, 0, sizeof b->summed);
     size_t start = b->chunk > b->span->first_position ? b->chunk - b->span->first_position : 0;
     for (b->first = start; b->first < b->span->query_count; b->first += b->count) {
         b->count = smaller(block_rows(b), b->span->query_count - b->first);
@@ -204,18 +222,16 @@ static void differentiate_chunk(struct block *b) {
             break;
         differentiate_block(b);
     }
+    clear_unseen(b);
     add_chunk(b);
 }
 
-static void clear_rows(const struct block *b) {
+// With a window, no keys are the first for all queries.
+static void clear_dquery(const struct block *b) {
     size_t dim = b->work->attention->shape.head_dim, heads = b->work->attention->shape.heads;
-    const struct attention_gradient *g = b->work->gradient;
-    for (size_t i = 0; i < b->span->query_count; i++) {
-        size_t at = ((b->span->first_row + i) * heads + b->head) * dim;
-        memset(g->dquery + at, 0, dim * sizeof(float));
-        memset(g->dkeys + at, 0, dim * sizeof(float));
-        memset(g->dvalues + at, 0, dim * sizeof(float));
-    }
+    for (size_t i = 0; i < b->span->query_count; i++)
+        memset(b->work->gradient->dquery + ((b->span->first_row + i) * heads + b->head) * dim, 0,
+            dim * sizeof(float));
 }
 
 static void take_scratch(struct block *b, uint8_t *scratch) {
@@ -260,10 +276,11 @@ static void backward_task(void *context, size_t task, int worker) {
     const struct attention_span *root = span;
     do {
         b.span = span;
-        clear_rows(&b);
+        if (a->shape.window) clear_dquery(&b);
         size_t keys = span->first_position + span->query_count;
         for (b.chunk = attention_start(&a->shape, span, 0); b.chunk < keys; b.chunk += b.most) {
             b.chunk_keys = smaller(b.most, keys - b.chunk);
+            b.first_keys = !a->shape.window && b.chunk == 0;
             differentiate_chunk(&b);
         }
         span++;

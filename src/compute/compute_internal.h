@@ -15,9 +15,9 @@ struct row_kernels {
     void (*swiglu)(float *y, const float *gate, const float *up, size_t count);
     void (*add)(float *y, const float *x, size_t count);
     void (*add_scaled)(float *y, const float *x, float factor, size_t count); // y += factor · x
-    // to [columns, rows] += fromᵀ; strides in floats.
-    void (*add_transposed)(float *to, size_t to_stride, const float *from, size_t from_stride,
-        size_t rows, size_t columns);
+    // to [columns, rows] = fromᵀ, or += with `accumulate`; strides in floats.
+    void (*transpose)(float *to, size_t to_stride, const float *from, size_t from_stride,
+        size_t rows, size_t columns, bool accumulate);
     void (*scale)(float *x, float factor, size_t count);
     float (*dot)(const float *x, const float *y, size_t count);
     float (*maximum)(const float *x, size_t count);

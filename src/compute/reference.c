@@ -50,11 +50,13 @@ static void reference_add_scaled(float *y, const float *x, float factor, size_t 
         y[i] += factor * x[i];
 }
 
-static void reference_add_transposed(float *to, size_t to_stride, const float *from,
-    size_t from_stride, size_t rows, size_t columns) {
+static void reference_transpose(float *to, size_t to_stride, const float *from, size_t from_stride,
+    size_t rows, size_t columns, bool accumulate) {
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            to[j * to_stride + i] += from[i * from_stride + j];
+        for (size_t j = 0; j < columns; j++) {
+            float *target = &to[j * to_stride + i];
+            *target = from[i * from_stride + j] + (accumulate ? *target : 0);
+        }
 }
 
 static void reference_scale(float *x, float factor, size_t count) {
@@ -133,7 +135,7 @@ const struct row_kernels row_kernels_reference = {
     .swiglu = reference_swiglu,
     .add = reference_add,
     .add_scaled = reference_add_scaled,
-    .add_transposed = reference_add_transposed,
+    .transpose = reference_transpose,
     .scale = reference_scale,
     .dot = reference_dot,
     .maximum = reference_maximum,

@@ -140,59 +140,68 @@ struct softmax_lanes {
 };
 
 static inline struct softmax_lanes softmax_lanes_of(
-    const struct softmax_gradient *g, size_t query, size_t key) {
-    const struct softmax_row *row = &g->row[query];
+    const struct softmax_gradient *g, const struct softmax_row *row, size_t query, size_t key) {
     size_t at = query * g->stride + key;
     lanes score = lanes_load(g->scores + at), dp = lanes_load(g->dscores + at);
     lanes p = lanes_exp2(score * (g->scale * log2_e) - row->log_sum_exp * log2_e, EXP2_DEGREE);
-    if (key < row->from || key + LANES > row->to)
-        p = lanes_within(p, (int32_t)key, (int32_t)row->from, (int32_t)row->to);
     lanes ds = p * (dp - row->delta) * g->scale;
     // What a query does not see may be anything.
-    if (key < row->from || key + LANES > row->to)
+    if (key < row->from || key + LANES > row->to) {
+        p = lanes_within(p, (int32_t)key, (int32_t)row->from, (int32_t)row->to);
         ds = lanes_within(ds, (int32_t)key, (int32_t)row->from, (int32_t)row->to);
+    }
     return (struct softmax_lanes){p, ds};
 }
 
 #if defined(OPERAND_BF16)
 
 // Two queries at a time: the panels hold pairs of them.
-static void operand_softmax_gradient(const struct softmax_gradient *g) {
-    for (size_t query = 0; query < g->queries; query += 2)
-        for (size_t key = g->from; key < g->end; key += LANES) {
-            bool pair = query + 1 < g->queries;
-            struct softmax_lanes first = softmax_lanes_of(g, query, key), second = {0};
-            if (pair) second = softmax_lanes_of(g, query + 1, key);
-            element *rows = (element *)g->rows + query * g->stride + key;
-            __m512i ds = (__m512i)_mm512_cvtne2ps_pbh((__m512)second.ds, (__m512)first.ds);
-            __m512i p = (__m512i)_mm512_cvtne2ps_pbh((__m512)second.p, (__m512)first.p);
-            _mm256_storeu_si256((__m256i *)rows, _mm512_castsi512_si256(ds));
-            if (pair)
-                _mm256_storeu_si256(
-                    (__m256i *)(rows + g->stride), _mm512_extracti64x4_epi64(ds, 1));
-            size_t at = key / g->panel_width * g->panel_bytes +
-                        ((g->query + query) * g->panel_width + key % g->panel_width * 2) * 2;
-            _mm512_storeu_si512(g->p_panels + at, interleave_halves(p));
-            _mm512_storeu_si512(g->ds_panels + at, interleave_halves(ds));
-        }
+static void softmax_gradient_pair(const struct softmax_gradient *g, size_t query, size_t panel,
+    uint8_t *p_panel, uint8_t *ds_panel) {
+    bool pair = query + 1 < g->queries;
+    struct softmax_row row = g->row[query], next = g->row[pair ? query + 1 : query];
+    element *rows = (element *)g->rows + query * g->stride;
+    for (size_t key = panel; key < panel + g->panel_width; key += LANES) {
+        struct softmax_lanes first = softmax_lanes_of(g, &row, query, key), second = {0};
+        if (pair) second = softmax_lanes_of(g, &next, query + 1, key);
+        __m512i ds = (__m512i)_mm512_cvtne2ps_pbh((__m512)second.ds, (__m512)first.ds);
+        __m512i p = (__m512i)_mm512_cvtne2ps_pbh((__m512)second.p, (__m512)first.p);
+        _mm256_storeu_si256((__m256i *)(rows + key), _mm512_castsi512_si256(ds));
+        if (pair)
+            _mm256_storeu_si256(
+                (__m256i *)(rows + g->stride + key), _mm512_extracti64x4_epi64(ds, 1));
+        _mm512_storeu_si512(p_panel, interleave_halves(p));
+        _mm512_storeu_si512(ds_panel, interleave_halves(ds));
+        p_panel += 64, ds_panel += 64;
+    }
 }
 
 #else
 
-static void operand_softmax_gradient(const struct softmax_gradient *g) {
-    for (size_t query = 0; query < g->queries; query++)
-        for (size_t key = g->from; key < g->end; key += LANES) {
-            struct softmax_lanes of = softmax_lanes_of(g, query, key);
-            size_t at =
-                key / g->panel_width * g->panel_bytes +
-                ((g->query + query) * g->panel_width + key % g->panel_width) * sizeof(float);
-            lanes_store((float *)g->rows + query * g->stride + key, of.ds);
-            lanes_store((float *)(g->p_panels + at), of.p);
-            lanes_store((float *)(g->ds_panels + at), of.ds);
+static void softmax_gradient_pair(const struct softmax_gradient *g, size_t query, size_t panel,
+    uint8_t *p_panel, uint8_t *ds_panel) {
+    for (size_t i = query; i < query + 2 && i < g->queries; i++)
+        for (size_t key = panel; key < panel + g->panel_width; key += LANES) {
+            struct softmax_lanes of = softmax_lanes_of(g, &g->row[i], i, key);
+            lanes_store((float *)g->rows + i * g->stride + key, of.ds);
+            lanes_store((float *)p_panel, of.p);
+            lanes_store((float *)ds_panel, of.ds);
+            p_panel += sizeof of.p, ds_panel += sizeof of.ds;
         }
 }
 
 #endif
+
+static void operand_softmax_gradient(const struct softmax_gradient *g) {
+    size_t row_bytes = g->panel_width * sizeof(element);
+    uint8_t *p = g->p_panels + g->from / g->panel_width * g->panel_bytes + g->query * row_bytes;
+    uint8_t *ds = g->ds_panels + g->from / g->panel_width * g->panel_bytes + g->query * row_bytes;
+    for (size_t panel = g->from; panel < g->end; panel += g->panel_width) {
+        for (size_t query = 0; query < g->queries; query += 2)
+            softmax_gradient_pair(g, query, panel, p + query * row_bytes, ds + query * row_bytes);
+        p += g->panel_bytes, ds += g->panel_bytes;
+    }
+}
 
 // ---- transposing ----
 
@@ -313,7 +322,8 @@ static void finish_add_transposed(
 
 static inline lanes sigmoid(lanes x) {
 #if defined(OPERAND_BF16)
-    return (lanes)_mm512_rcp14_ps((__m512)(1.0f + exponential(-x))); // 14 bits, of which bf16 keeps 8
+    return (lanes)_mm512_rcp14_ps(
+        (__m512)(1.0f + exponential(-x))); // 14 bits, of which bf16 keeps 8
 #else
     return 1.0f / (1.0f + exponential(-x));
 #endif

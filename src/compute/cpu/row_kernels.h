@@ -91,15 +91,17 @@ static void fast_add_scaled(
         y[i] += factor * x[i];
 }
 
-static void add_transposed_block(float *to, size_t to_stride, const float *from, size_t from_stride,
-    size_t rows, size_t columns) {
+static void transpose_block(float *to, size_t to_stride, const float *from, size_t from_stride,
+    size_t rows, size_t columns, bool accumulate) {
     for (size_t j = 0; j < columns; j++)
-        for (size_t i = 0; i < rows; i++)
-            to[j * to_stride + i] += from[i * from_stride + j];
+        for (size_t i = 0; i < rows; i++) {
+            float *target = &to[j * to_stride + i];
+            *target = from[i * from_stride + j] + (accumulate ? *target : 0);
+        }
 }
 
-static void fast_add_transposed(float *to, size_t to_stride, const float *from, size_t from_stride,
-    size_t rows, size_t columns) {
+static void fast_transpose(float *to, size_t to_stride, const float *from, size_t from_stride,
+    size_t rows, size_t columns, bool accumulate) {
     enum { BLOCK = 16 };
     for (size_t i = 0; i < rows; i += BLOCK)
         for (size_t j = 0; j < columns; j += BLOCK) {
@@ -111,14 +113,16 @@ static void fast_add_transposed(float *to, size_t to_stride, const float *from, 
                 for (size_t row = 0; row < BLOCK; row++)
                     words[row] = _mm512_loadu_si512(source + row * from_stride);
                 transpose_words(words);
-                for (size_t row = 0; row < BLOCK; row++)
-                    lanes_store(target + row * to_stride,
-                        lanes_load(target + row * to_stride) + (lanes)words[row]);
+                for (size_t row = 0; row < BLOCK; row++) {
+                    lanes sum = (lanes)words[row];
+                    if (accumulate) sum += lanes_load(target + row * to_stride);
+                    lanes_store(target + row * to_stride, sum);
+                }
                 continue;
             }
 #endif
-            add_transposed_block(target, to_stride, source, from_stride, smaller(BLOCK, rows - i),
-                smaller(BLOCK, columns - j));
+            transpose_block(target, to_stride, source, from_stride, smaller(BLOCK, rows - i),
+                smaller(BLOCK, columns - j), accumulate);
         }
 }
 
@@ -237,7 +241,7 @@ const struct row_kernels ROW_KERNELS = {
     .swiglu = fast_swiglu,
     .add = fast_add,
     .add_scaled = fast_add_scaled,
-    .add_transposed = fast_add_transposed,
+    .transpose = fast_transpose,
     .scale = fast_scale,
     .dot = fast_dot,
     .maximum = fast_maximum,

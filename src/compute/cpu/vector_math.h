@@ -60,6 +60,9 @@ static inline lanes lanes_larger(lanes a, lanes b) {
 
 // In a fixed order, by halves.
 static inline float lanes_sum(lanes values) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)values); // by halves, too
+#endif
     float parts[LANES];
     lanes_store(parts, values);
     for (size_t width = LANES / 2; width; width /= 2)
@@ -69,6 +72,9 @@ static inline float lanes_sum(lanes values) {
 }
 
 static inline float lanes_maximum(lanes values) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)values);
+#endif
     float parts[LANES];
     lanes_store(parts, values);
     for (size_t width = LANES / 2; width; width /= 2)
