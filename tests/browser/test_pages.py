@@ -128,35 +128,6 @@ class Pages(unittest.TestCase):
         expect(page.get_by_role("heading", name="Files")).to_be_visible()
         expect(page.get_by_role("link", name="to-go.jsonl")).to_have_count(0)
 
-    def test_a_large_file_goes_on_where_its_upload_stopped(self):
-        part, parts, stuck = 8 << 20, [], []
-        with tempfile.TemporaryDirectory() as folder:
-            large = pathlib.Path(folder) / "large.jsonl"
-            line = (json.dumps({"messages": [{"role": "user", "content": "x" * 50_000}, {"role": "assistant", "content": "y"}]}) + "\n").encode()
-            large.write_bytes(line * (3 * part // len(line)))
-            page = self.open("/files")
-
-            def bad_way(route):
-                parts.append(route.request.url)
-                route.continue_() if len(parts) == 1 else stuck.append(route)
-            page.route("**/v1/uploads/*/parts", bad_way)
-            page.get_by_role("button", name="Upload").first.click()
-            page.set_input_files("input[type=file]", large)
-            expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "33")
-            page.reload()
-            for route in stuck:
-                route.abort()
-            page.unroute("**/v1/uploads/*/parts")
-            settle(page)
-            page.on("request", lambda request: parts.append(request.url) if request.url.endswith("/parts") else None)
-            del parts[:]
-            page.get_by_role("button", name="Upload").first.click()
-            page.set_input_files("input[type=file]", large)
-            expect(page.get_by_role("heading", name="large.jsonl")).to_be_visible(timeout=60_000)
-            self.assertEqual(len(parts), 2)
-            stored = next(file for file in self.server.request("/files?search=large.jsonl")["data"])
-            self.assertEqual(stored["bytes"], large.stat().st_size)
-
     def test_a_batch_is_made_and_followed(self):
         page = self.open(f"/batches?input_file={self.content.requests}")
         page.get_by_role("button", name="Create batch").click()

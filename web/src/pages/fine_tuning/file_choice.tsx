@@ -30,7 +30,7 @@ export function FileChoice({ label, value, onChoose, optional, error }: { label:
                 />
             )}
             {adding && !value ? (
-                <UploadButton purpose="fine-tune" label={`Drop the ${label.toLowerCase()}, or choose it`} hint="JSONL: a chat on each line, ten or more. Large files go up in parts, and can be gone on with." onDone={(file) => onChoose(file.id)} />
+                <UploadButton purpose="fine-tune" label={`Drop the ${label.toLowerCase()}, or choose it`} hint="JSONL: a chat on each line, ten or more, up to 100 MB. Large files go up in parts, and can be gone on with." onDone={(file) => onChoose(file.id)} />
             ) : (
                 <div>
                     <Button small icon="upload" onPress={() => (onChoose(""), setAdding(true))}>
