@@ -42,6 +42,7 @@ class Pages(unittest.TestCase):
 
     def setUp(self):
         self.browser.faults.clear()
+        self.browser.expected.clear()
 
     def tearDown(self):
         for context in self.browser.browser.contexts:
@@ -98,6 +99,7 @@ class Pages(unittest.TestCase):
         self.assertIn(b"webhook_endpoint.test", Receiver.received[-1])
 
     def test_an_endpoint_is_added_and_its_secret_shown_once(self):
+        self.browser.expect_refusal(400, "POST", "/v1/webhook_endpoints")
         page = self.open("/webhooks")
         page.get_by_role("button", name="Add endpoint").first.click()
         page.get_by_label("Address").fill("no address")
@@ -169,6 +171,78 @@ class Pages(unittest.TestCase):
         differing = page.locator("tr.differs th").all_inner_texts()
         self.assertIn("LoRA rank", differing)
         self.assertNotIn("Training file", differing)
+
+    def curves(self, job, steps, losses):
+        nothing = [None] * len(steps)
+        columns = {name: nothing for name in ("epochs", "tokens", "train_mean_token_accuracy", "valid_loss", "full_valid_loss",
+                                              "learning_rate", "grad_norm", "tokens_per_second")}
+        return {"job_id": job["id"], "total_steps": steps[-1], "steps": steps, "train_loss": losses, **columns}
+
+    def test_compared_jobs_show_what_was_measured_where_their_steps_differ(self):
+        jobs = self.content.job, self.content.second
+        page = self.browser.page(self.server)
+        page.route("**/v1/fine_tuning/metrics?*", lambda route: route.fulfill(json={"data": [
+            self.curves(jobs[0], [0, 10, 20], [4, 2, 0.5]), self.curves(jobs[1], [0, 12, 20], [5, 1, 0.25])]}))
+        page.goto(f"{self.server.url.removesuffix('/v1')}/fine-tuning/compare?jobs={jobs[0]['id']},{jobs[1]['id']}")
+        page.get_by_role("slider", name="Smoothing").fill("0")
+        rows = page.locator("figure.chart").first.locator(".unseen tbody tr")
+        expect(rows).to_have_text(["045", "1021", "1221", "200.50.25"])  # 10 and 12: each other's nearest
+        box = page.locator(".u-over").first.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(page.locator(".u-legend").first.locator(".u-value")).to_have_text(["10", "2", "1"])
+
+    def test_any_job_is_compared_however_old(self):
+        self.browser.expect_refusal(404, "GET", "/v1/fine_tuning/jobs/ftjob-none")
+        page = self.browser.page(self.server)
+        page.route("**/v1/fine_tuning/jobs?limit=*", lambda route: route.fulfill(json={"data": [], "has_more": False}))
+        page.goto(f"{self.server.url.removesuffix('/v1')}/fine-tuning/compare?jobs={self.content.job['id']},ftjob-none")
+        expect(page.get_by_role("columnheader", name="json-writer").last).to_be_attached()
+        expect(page.get_by_text("There is no job ftjob-none")).to_be_visible()
+        page.get_by_role("searchbox", name="Search jobs").fill("gentler")
+        page.get_by_label("gentler").check()
+        expect(page.get_by_role("columnheader", name="gentler").last).to_be_attached()
+
+    def test_a_sparkline_moves_again_once_its_job_goes_on(self):
+        job = make_job(self.server, self.content.file, "rests", "running", hyperparameters={"n_epochs": 50, "batch_size": 1})
+        wait_for(lambda: (self.server.request(f"/fine_tuning/jobs/{job['id']}").get("metrics") or {}).get("temper"), 30, "a step")
+        self.server.request(f"/fine_tuning/jobs/{job['id']}/pause", method="POST")
+        wait_for(lambda: self.server.request(f"/fine_tuning/jobs/{job['id']}")["status"] == "paused", 30, "the pause")
+        page = self.open("/fine-tuning")
+        asked = []
+        page.on("request", lambda request: asked.append(request.url) if "/fine_tuning/metrics" in request.url else None)
+        page.get_by_role("button", name="Actions of rests").click()
+        page.get_by_role("menuitem", name="Resume").click()
+        wait_for(lambda: page.wait_for_timeout(100) or len(asked) >= 2, 20, "the curves to be asked for again and again")
+        self.server.request(f"/fine_tuning/jobs/{job['id']}/cancel", method="POST")
+
+    def test_a_search_that_the_address_ends_is_gone_from_its_field(self):
+        page = self.open("/files")
+        field = page.get_by_role("searchbox", name="Search files")
+        field.fill("no such name")
+        expect(page.get_by_text("No such files")).to_be_visible()
+        page.get_by_role("link", name="Files", exact=True).click()
+        expect(field).to_have_value("")
+        expect(page.get_by_role("link", name="json-generation.jsonl")).to_be_visible()
+
+    def test_addresses_that_name_nothing_say_so(self):
+        self.browser.expect_refusal(404, "GET", "/v1/")
+        self.browser.expect_refusal(404, "GET", "/nothing/here")
+        for path, words in {"/nothing/here": "There is no such page", "/fine-tuning/ftjob-none": "There is no such job",
+                            "/files/file-none": "No such File", "/models/no/model": "does not exist",
+                            "/batches/batch-none": "No such", "/webhooks/we-none": "No such"}.items():
+            with self.subTest(path=path):
+                page = self.open(path)
+                expect(page.locator("main")).to_contain_text(words)
+
+    def test_each_page_has_a_title_of_its_own(self):
+        titles = {}
+        page = self.browser.page(self.server)
+        for name, path in self.content.pages().items():
+            page.goto(self.server.url.removesuffix("/v1") + path)
+            settle(page)
+            titles[name] = page.title()
+        self.assertEqual(len(set(titles.values())), len(titles), titles)
+        self.assertTrue(titles["job"].startswith("json-writer"), titles)
 
     def test_usage_counts_answers(self):
         page = self.open("/usage")

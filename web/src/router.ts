@@ -55,15 +55,6 @@ export function followLinks(): void {
     });
 }
 
-/** Part of an address as text; one that was not encoded well stays as it is. */
-function decoded(part: string): string {
-    try {
-        return decodeURIComponent(part);
-    } catch {
-        return part;
-    }
-}
-
 /** Matches "/fine-tuning/:job" and gives its parameters; ":name*" takes all the rest. */
 export function match(pattern: string, path: string): Record<string, string> | null {
     const wanted = pattern.split("/");
@@ -72,12 +63,12 @@ export function match(pattern: string, path: string): Record<string, string> | n
     const found: Record<string, string> = {};
     for (const [index, part] of wanted.entries()) {
         if (part.endsWith("*")) {
-            found[part.slice(1, -1)] = given.slice(index).map(decoded).join("/");
+            found[part.slice(1, -1)] = given.slice(index).map(decodeURIComponent).join("/");
             return given.length > index ? found : null;
         }
         const segment = given[index];
         if (segment === undefined || (part[0] !== ":" && part !== segment)) return null;
-        if (part[0] === ":") found[part.slice(1)] = decoded(segment);
+        if (part[0] === ":") found[part.slice(1)] = decodeURIComponent(segment);
     }
     return given.length === wanted.length ? found : null;
 }

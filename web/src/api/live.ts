@@ -12,11 +12,11 @@ export interface Live<T> {
 }
 
 const kept = new Map<string, unknown>();
-const changes: Signal<{ prefix: string; count: number }> = signal({ prefix: "", count: 0 });
+const changes: Signal<{ prefix: string; gone: string | undefined; count: number }> = signal({ prefix: "", gone: undefined, count: 0 });
 
-/** Something under this path was changed: whoever shows it asks again. */
-export function changed(prefix: string): void {
-    changes.value = { prefix, count: changes.value.count + 1 };
+/** Something under this path was changed: whoever shows it asks again, but not for what is gone. */
+export function changed(prefix: string, gone?: string): void {
+    changes.value = { prefix, gone, count: changes.value.count + 1 };
 }
 
 const LOST = 2000; // milliseconds until an absent server is asked again
@@ -71,7 +71,7 @@ function useRepeated<T>(key: string | null, ask: (abort: AbortSignal) => Promise
         };
         const seen = () => document.hidden || turn();
         document.addEventListener("visibilitychange", seen);
-        const stop = changes.subscribe(({ prefix }) => prefix && key.startsWith(prefix) && turn());
+        const stop = changes.subscribe(({ prefix, gone }) => prefix && key.startsWith(prefix) && !(gone && key.startsWith(gone)) && turn());
         const back = connected.subscribe((is) => is && state.error?.status === 0 && turn());
         turn();
         return () => {

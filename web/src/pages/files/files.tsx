@@ -27,7 +27,7 @@ export async function removeFile(file: StoredFile): Promise<void> {
     if (!(await confirm({ title: "Delete this file?", text: `${file.filename} (${bytes(file.bytes)}) is removed from this machine. This cannot be undone.`, action: "Delete", danger: true }))) return;
     await api.delete(`/v1/files/${file.id}`);
     toast(`${file.filename} is deleted.`);
-    changed("/v1/files");
+    changed("/v1/files", `/v1/files/${file.id}`);
     if (place.value.path !== "/files") navigate("/files");
 }
 

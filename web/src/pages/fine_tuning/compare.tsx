@@ -72,8 +72,8 @@ function Differences({ jobs }: { jobs: Job[] }) {
                 <tbody>
                     <tr>
                         <th scope="row">Status</th>
-                        {jobs.map((job) => (
-                            <td key={job.id}>
+                        {jobs.map((job, index) => (
+                            <td key={job.id} data-title={names[index]}>
                                 <Status of={job.status} />
                             </td>
                         ))}
@@ -83,8 +83,10 @@ function Differences({ jobs }: { jobs: Job[] }) {
                         return (
                             <tr key={name} class={differs ? "differs" : ""}>
                                 <th scope="row">{name}</th>
-                                {jobs.map((job) => (
-                                    <td key={job.id}>{value(job)}</td>
+                                {jobs.map((job, index) => (
+                                    <td key={job.id} data-title={names[index]}>
+                                        {value(job)}
+                                    </td>
                                 ))}
                             </tr>
                         );

@@ -21,7 +21,7 @@ export async function removeModel(model: Model): Promise<void> {
     if (!(await confirm({ title: "Delete this model?", text: <>{model.id} can no longer be used, and its adapter is removed from this machine. This cannot be undone.</>, action: "Delete", danger: true }))) return;
     await api.delete(`/v1/models/${modelPath(model.id)}`);
     toast("The model is deleted.");
-    changed("/v1/models");
+    changed("/v1/models", `/v1/models/${modelPath(model.id)}`);
     if (place.value.path !== "/models") navigate("/models");
 }
 

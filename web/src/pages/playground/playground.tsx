@@ -109,7 +109,8 @@ function Composer({ talk }: { talk: Answering }) {
             <textarea
                 class="input"
                 aria-label="Your message"
-                placeholder="Ask something. Enter sends, Shift and Enter begin a new line."
+                placeholder="Ask something. Enter sends it."
+                title="Shift and Enter begin a new line."
                 rows={Math.min(8, Math.max(2, text.split("\n").length))}
                 value={text}
                 autoFocus
