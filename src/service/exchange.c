@@ -95,7 +95,7 @@ static bool is_lost_reader(struct exchange *exchange) {
     const struct request *request = &exchange->request;
     const char *accept = header(exchange, MHD_HTTP_HEADER_ACCEPT);
     return accept && strstr(accept, "text/html") && strcmp(request->method, "GET") == 0 &&
-           strncmp(request->path, "/v1/", 4) != 0;
+           strncmp(request->path, "/v1", 3) != 0;
 }
 
 static bool find_route(struct exchange *exchange) {

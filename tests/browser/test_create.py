@@ -53,7 +53,7 @@ class Create(unittest.TestCase):
         held = []
         page.route("**/v1/fine_tuning/checks", lambda route: held.append(route))
         page.get_by_label("Training file", exact=True).select_option(self.faulty)
-        expect(self.create).to_be_disabled(timeout=400)
+        expect(self.create).to_be_disabled()
         expect(page.get_by_test_id("report")).to_have_count(0)
         page.unroute("**/v1/fine_tuning/checks")
         page.get_by_label("Training file", exact=True).select_option(self.file)

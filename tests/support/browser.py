@@ -37,7 +37,7 @@ class Browser:
         context = self.browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce",
                                            color_scheme="dark" if dark else "light",
                                            permissions=["clipboard-read", "clipboard-write"])
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.add_init_script(WATCH_POLICY)
         page = context.new_page()
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))

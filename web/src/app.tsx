@@ -43,7 +43,7 @@ function SideBar({ current, onFollow }: { current: Section | undefined; onFollow
             </nav>
             <div class="side-foot">
                 <p>
-                    <span class="account">{session.value?.account}</span>
+                    <span class="account">{session.value?.account}</span>{" "}
                     {session.value?.scope !== "all" && <small>{session.value?.scope}</small>}
                 </p>
                 <Button kind="quiet" small icon="signOut" onPress={signOut}>

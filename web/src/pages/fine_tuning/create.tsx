@@ -1,6 +1,6 @@
 // A new job: choose, look at what is in the file and what it will take, start.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api, ApiError, connected, type List } from "../../api/client";
+import { api, ApiError, type List } from "../../api/client";
 import type { Check } from "../../api/checks";
 import { useCheckpoints, wholeModel } from "../../api/checkpoints";
 import { changed, useLive } from "../../api/live";
@@ -15,11 +15,13 @@ import { Note, PageHead } from "../../kit/show";
 import { errorText } from "../../kit/toast";
 import { navigate, place } from "../../router";
 import { FileChoice } from "./file_choice";
-import { FileReport } from "./file_report";
+import { ComingReport, FileReport } from "./file_report";
 import { requestAsCode } from "./job_as_code";
 import { advancedFields, emptyDraft, type Draft, draftFaults, draftFromJob, draftOfFiles, draftRequest, MODULES } from "./draft";
 
 const PATIENCE = 500; // milliseconds without a change before a draft is checked
+
+const LOST = 2000; // milliseconds until an absent server is asked again
 
 const apiError = (reason: unknown) => (reason instanceof ApiError ? reason : new ApiError(errorText(reason), 0));
 
@@ -53,12 +55,14 @@ const filesOf = (draft: Draft) => JSON.stringify([draft.model, draft.training_fi
 function useCheck(draft: Draft): Found & { busy: boolean } {
     const [state, setState] = useState<Found & { busy: boolean; of: string }>({ check: null, error: null, busy: false, of: "" });
     const [tries, setTries] = useState(0);
-    const lost = useRef(false);
-    lost.current = state.error?.status === 0;
     const { suffix: _, ...asked } = draft; // a nickname changes nothing
     const key = JSON.stringify(asked);
     const files = filesOf(draft);
-    useEffect(() => connected.subscribe((is) => is && lost.current && setTries((n) => n + 1)), []);
+    useEffect(() => {
+        if (state.busy || state.error?.status !== 0) return;
+        const timer = setTimeout(() => setTries((n) => n + 1), LOST);
+        return () => clearTimeout(timer);
+    }, [state]);
     useEffect(() => {
         if (!draft.training_file || !draft.model) return setState({ check: null, error: null, busy: false, of: "" });
         const abort = new AbortController();
@@ -170,33 +174,26 @@ function Settings({ draft, change, check, fault }: Part) {
 
 function EstimateView({ check, busy, faulty }: { check: Check | null; busy: boolean; faulty: boolean }) {
     const estimate = check?.estimate;
-    if (!estimate)
-        return (
-            <p class="hint" role="status">
-                {busy ? "Looking at the files…" : faulty ? "Mend what is marked above: then time and memory are estimated, and the job can be created." : "Time and memory are estimated once the files are good."}
-            </p>
-        );
+    const waits = busy ? "Looking at the files…" : faulty ? "Mend what is marked above: then time and memory are estimated, and the job can be created." : "Time and memory are estimated once the files are good.";
+    const totals = [
+        [duration(estimate?.seconds), "at work, about"],
+        [bytes(estimate?.memory_bytes), "of memory beside the base"],
+        [count(estimate?.steps), "steps"],
+        [count(estimate && Math.round(estimate.tokens_per_second)), "tokens a second"],
+    ];
     return (
-        <div class={`estimate ${busy ? "stale" : ""}`} aria-live="polite" data-testid="estimate">
+        <div class={`estimate ${busy && estimate ? "stale" : ""}`} data-testid={estimate ? "estimate" : undefined}>
             <dl class="report-totals">
-                <div>
-                    <dd>{duration(estimate.seconds)}</dd>
-                    <dt>at work, about</dt>
-                </div>
-                <div>
-                    <dd>{bytes(estimate.memory_bytes)}</dd>
-                    <dt>of memory beside the base</dt>
-                </div>
-                <div>
-                    <dd>{count(estimate.steps)}</dd>
-                    <dt>steps</dt>
-                </div>
-                <div>
-                    <dd>{count(Math.round(estimate.tokens_per_second))}</dd>
-                    <dt>tokens a second</dt>
-                </div>
+                {totals.map(([value, name]) => (
+                    <div key={name}>
+                        <dd>{value}</dd>
+                        <dt>{name}</dt>
+                    </div>
+                ))}
             </dl>
-            <p class="hint">{estimate.basis}</p>
+            <p class="hint" role="status">
+                {estimate ? estimate.basis : waits}
+            </p>
         </div>
     );
 }
@@ -278,7 +275,7 @@ export function CreateJob() {
                     <h2>Model and data</h2>
                     <SelectField label="Base model" value={draft.model} onInput={(model) => part.change({ model })} choices={choices} error={fault("model")} hint="What the new model begins as. Any fine-tuned model can be gone on from, and so can its checkpoints." />
                     <FileChoice label="Training file" value={draft.training_file} onChoose={(training_file) => part.change({ training_file })} error={fault("training_file")} />
-                    {check && <FileReport file={check.training_file} />}
+                    {check ? <FileReport file={check.training_file} /> : draft.training_file && !error && <ComingReport />}
                     <FileChoice label="Validation file" optional value={draft.validation_file} onChoose={(validation_file) => part.change({ validation_file })} error={fault("validation_file")} />
                     {check?.validation_file && <FileReport brief file={check.validation_file} />}
                 </section>

@@ -18,15 +18,15 @@ export function ModelPage({ parameters }: PageProps) {
     return (
         <>
             <PageHead title={shortModel(id)} back={{ href: "/models", label: "Models" }}>
-                {live.data && (
+                {live.error?.status !== 404 && (
                     <>
                         <LinkButton kind="primary" icon="playground" href={chatWith(id)}>
                             Chat
                         </LinkButton>
                         <LinkButton icon="tuning" href={tuneFrom(id)}>
-                            {isFineTuned(live.data) ? "Fine-tune further" : "Fine-tune"}
+                            {isFineTuned(id) ? "Fine-tune further" : "Fine-tune"}
                         </LinkButton>
-                        <ModelMenu model={live.data} />
+                        <ModelMenu model={id} />
                     </>
                 )}
             </PageHead>
@@ -52,7 +52,7 @@ export function ModelPage({ parameters }: PageProps) {
                                 rows={[
                                     ["Name", <Id>{model.id}</Id>],
                                     ...(model.aliases.length ? ([["Also called", model.aliases.join(", ")]] as [string, string][]) : []),
-                                    ["Kind", isFineTuned(model) ? (model.id.includes(":ckpt-step-") ? "a checkpoint" : "fine-tuned") : "base model"],
+                                    ["Kind", isFineTuned(id) ? (model.id.includes(":ckpt-step-") ? "a checkpoint" : "fine-tuned") : "base model"],
                                     ["Of", model.owned_by],
                                     ["Created", <Time at={model.created} />],
                                     ...(job
