@@ -11,6 +11,7 @@ import type { Answer } from "./conversation";
 const percent = (probability: number) => `${(100 * probability).toFixed(probability > 0.1 ? 0 : 1)} %`;
 
 function visible(text: string): string {
+    if (/^ +$/.test(text)) return "␣".repeat(text.length);
     return text.replaceAll("\n", "⏎\n").replaceAll("\t", "⇥") || "∅";
 }
 
