@@ -52,6 +52,8 @@ def take(given):
                 settle(page)
                 if name == "playground":
                     talk(page, content)
+                if name == "new-job":
+                    page.get_by_test_id("estimate").wait_for()
                 page.wait_for_timeout(700)
                 page.screenshot(path=folder / f"{name}-{size}.png", full_page=name != "playground")
             page.context.close()

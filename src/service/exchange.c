@@ -20,6 +20,7 @@
 #include "service/metrics.h"
 #include "service/peer.h"
 #include "service/query.h"
+#include "service/resources.h"
 #include "service/server_internal.h"
 #include "service/service.h"
 #include "service/stream.h"
@@ -89,6 +90,14 @@ static enum MHD_Result take_query(
     return MHD_NO;
 }
 
+// Whoever mistypes the address of a page is told so by a page; a client of the API, as ever.
+static bool is_lost_reader(struct exchange *exchange) {
+    const struct request *request = &exchange->request;
+    const char *accept = header(exchange, MHD_HTTP_HEADER_ACCEPT);
+    return accept && strstr(accept, "text/html") && strcmp(request->method, "GET") == 0 &&
+           strncmp(request->path, "/v1", 3) != 0;
+}
+
 static bool find_route(struct exchange *exchange) {
     struct request *request = &exchange->request;
     size_t count;
@@ -97,8 +106,11 @@ static bool find_route(struct exchange *exchange) {
     case ROUTE_FOUND:
         return true;
     case ROUTE_NOT_FOUND:
-        reply_error(&exchange->reply, 404, "unknown_url", NULL, "Invalid URL (%s %.200s)",
-            request->method, request->path);
+        if (is_lost_reader(exchange))
+            web_get_lost(exchange->server->service, request, &exchange->reply);
+        else
+            reply_error(&exchange->reply, 404, "unknown_url", NULL, "Invalid URL (%s %.200s)",
+                request->method, request->path);
         return false;
     case ROUTE_WRONG_METHOD:
         reply_error(&exchange->reply, 405, "method_not_supported", NULL,

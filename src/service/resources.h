@@ -72,6 +72,7 @@ HANDLER(session_retrieve);
 HANDLER(session_delete);
 
 HANDLER(web_get_page);
+HANDLER(web_get_lost); // of an address that no page has
 HANDLER(web_get_asset);
 HANDLER(openapi_get);
 

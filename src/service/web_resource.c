@@ -60,6 +60,11 @@ void web_get_page(struct service *service, struct request *request, struct reply
             "stands at /v1, and is described at /openapi.json.\n");
 }
 
+void web_get_lost(struct service *service, struct request *request, struct reply *reply) {
+    web_get_page(service, request, reply);
+    if (reply->status == 200) reply->status = 404;
+}
+
 void web_get_asset(struct service *service, struct request *request, struct reply *reply) {
     (void)service;
     const struct web_asset *asset = find(request->path);

@@ -22,6 +22,10 @@ class Newcomer(unittest.TestCase):
         (folder / "chats.jsonl").write_bytes(b"".join(EXAMPLES.read_bytes().splitlines(keepends=True)[:200]))
         cls.folder = folder
 
+    def setUp(self):
+        self.browser.faults.clear()
+        self.browser.expected.clear()
+
     def tearDown(self):
         self.assertEqual(self.browser.faults, [])
         self.assertEqual(self.browser.hosts - {self.root.split("/")[2], ""}, set())
@@ -80,6 +84,7 @@ class Newcomer(unittest.TestCase):
         self.assertNotEqual(tuned.split("\n")[1:4], base.split("\n")[1:4])
 
     def test_wrong_keys_are_refused_and_right_ones_lead_to_the_page_that_was_asked_for(self):
+        self.browser.expect_refusal(401, "POST", "/v1/session")
         page = self.browser.page()
         page.goto(f"{self.root}/files")
         page.get_by_label("API key").fill("sk-temper-wrong")
@@ -94,6 +99,7 @@ class Newcomer(unittest.TestCase):
         expect(page.get_by_role("heading", name="Sign in to temper")).to_be_visible()
 
     def test_a_printed_address_works_once(self):
+        self.browser.expect_refusal(401, "POST", "/v1/session")
         with Server() as server:
             address = re.findall(r"\S+/sign-in#\S+", (server.data / "server.log").read_text())[-1]
             first, second = self.browser.page(), self.browser.page()

@@ -77,6 +77,7 @@ class TestErrors(unittest.TestCase):
         for path in ("/v1", "/v2/models", "/v1/fine_tuning", "/v1/files/a/b/c", "/v1/embeddings", "/nothing"):
             with self.subTest(path=path):
                 self.refused(404, "GET", path, code="unknown_url")
+        self.refused(404, "GET", "/v1/nothing", code="unknown_url", Accept="text/html")  # a page is for other addresses
         self.refused(400, "GET", "/v1/files/%zz")
         self.refused(400, "GET", "/v1/files/a%00b")
 

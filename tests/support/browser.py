@@ -7,8 +7,9 @@ import time
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-TOLERATED = ("status of 400", "status of 401", "status of 404", "net::ERR_CONNECTION_REFUSED", "net::ERR_INCOMPLETE_CHUNKED_ENCODING",
-             "net::ERR_EMPTY_RESPONSE", "net::ERR_CONNECTION_RESET")  # of answers that a test has asked for
+TOLERATED = ("the server responded with a status of",  # such answers are noted by themselves, with their addresses
+             "net::ERR_CONNECTION_REFUSED", "net::ERR_INCOMPLETE_CHUNKED_ENCODING", "net::ERR_EMPTY_RESPONSE",
+             "net::ERR_CONNECTION_RESET", "net::ERR_FAILED")  # of servers that a test has stopped, and requests that it aborted
 WATCH_POLICY = """document.addEventListener("securitypolicyviolation",
     (event) => console.error("policy: " + event.violatedDirective + " " + event.blockedURI));"""
 
@@ -23,6 +24,7 @@ class Browser:
         args = [] if os.getuid() else ["--no-sandbox"]  # Chromium refuses its sandbox to root
         self.browser = self.playwright.chromium.launch(executable_path=CHROMIUM, args=args)
         self.faults = []  # what pages did that they should not
+        self.expected = []  # (status, method, part of the address) of refusals that a test asks for
         self.hosts = set()  # that they asked
         return self
 
@@ -35,11 +37,12 @@ class Browser:
         context = self.browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce",
                                            color_scheme="dark" if dark else "light",
                                            permissions=["clipboard-read", "clipboard-write"])
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.add_init_script(WATCH_POLICY)
         page = context.new_page()
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("console", self._note)
+        page.on("response", self._note_refusal)
         page.on("request", lambda request: self.hosts.add(request.url.split("/")[2] if "//" in request.url else ""))
         if server:
             root = server.url.removesuffix("/v1")
@@ -47,6 +50,19 @@ class Browser:
             assert answer.ok, answer.text()
             page.goto(root + path)
         return page
+
+    def expect_refusal(self, status, method, address):
+        """From now on, answers of that status to requests whose address contains `address` are as they should be."""
+        self.expected.append((status, method, address))
+
+    def _note_refusal(self, response):
+        request = response.request
+        asked_who = (401, "GET") == (response.status, request.method) and request.url.endswith("/v1/session")  # is signed in
+        if response.status < 400 or asked_who or any(
+                status == response.status and method == request.method and address in request.url
+                for status, method, address in self.expected):
+            return
+        self.faults.append(f"refused: {response.status} of {request.method} {request.url}")
 
     def _note(self, message):
         if message.type == "error" and not any(text in message.text for text in TOLERATED):

@@ -1,5 +1,5 @@
 // The frame around every page: sign-in first, then the side bar and the page that the address names.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useLayoutEffect, useState } from "preact/hooks";
 import { connected, session, signOut } from "./api/client";
 import { Questions } from "./kit/dialog";
 import { Button } from "./kit/button";
@@ -43,7 +43,7 @@ function SideBar({ current, onFollow }: { current: Section | undefined; onFollow
             </nav>
             <div class="side-foot">
                 <p>
-                    <span class="account">{session.value?.account}</span>
+                    <span class="account">{session.value?.account}</span>{" "}
                     {session.value?.scope !== "all" && <small>{session.value?.scope}</small>}
                 </p>
                 <Button kind="quiet" small icon="signOut" onPress={signOut}>
@@ -62,12 +62,27 @@ function Absent() {
     );
 }
 
+/** A page that failed while it was drawn leaves the frame standing. */
+function Guarded({ page, parameters }: { page: Page; parameters: Record<string, string> }) {
+    const [error] = useErrorBoundary((reason) => console.error(reason));
+    if (error)
+        return (
+            <Note kind="bad" title="This page has failed.">
+                <p>{String(error)}</p>
+                <Button small icon="retry" onPress={() => location.reload()}>
+                    Load it anew
+                </Button>
+            </Note>
+        );
+    return <page.view parameters={parameters} />;
+}
+
 function Shell() {
     const path = place.value.path;
     const found = find(path);
     const [open, setOpen] = useState(false);
-    useEffect(() => {
-        document.title = found ? `${found.page.title} · temper` : "temper";
+    useLayoutEffect(() => {
+        document.title = `${found?.page.title ?? "No such page"} · temper`; // until the page's head gives its own
         setOpen(false);
     }, [path]);
     useEffect(() => {
@@ -76,7 +91,6 @@ function Shell() {
         addEventListener("keydown", escape);
         return () => removeEventListener("keydown", escape);
     }, [open]);
-    const View = found?.page.view;
     return (
         <div class={`shell ${open ? "open" : ""}`}>
             <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.getElementById("main")!.focus())}>
@@ -90,7 +104,7 @@ function Shell() {
             {open && <div class="side-shade" onClick={() => setOpen(false)} />}
             <main id="main" tabIndex={-1}>
                 {!connected.value && <Note kind="warning" title="The server does not answer">The page goes on as soon as it is back. Nothing that runs there is lost.</Note>}
-                {View ? <View key={found.page.pattern} parameters={found.parameters} /> : <Absent />}
+                {found ? <Guarded key={found.page.pattern} page={found.page} parameters={found.parameters} /> : <Absent />}
             </main>
         </div>
     );

@@ -2,7 +2,7 @@
 // (more seldom once nothing moves), and at once when the window comes back or something was changed. What was shown
 // last is kept by path, so that going back shows a page as it was.
 import { signal, type Signal } from "@preact/signals";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, ApiError, connected, type List, query } from "./client";
 
 export interface Live<T> {
@@ -12,36 +12,50 @@ export interface Live<T> {
 }
 
 const kept = new Map<string, unknown>();
-const changes: Signal<{ prefix: string; count: number }> = signal({ prefix: "", count: 0 });
+const changes: Signal<{ prefix: string; gone: string | undefined; count: number }> = signal({ prefix: "", gone: undefined, count: 0 });
 
-/** Something under this path was changed: whoever shows it asks again. */
-export function changed(prefix: string): void {
-    changes.value = { prefix, count: changes.value.count + 1 };
+/** Something under this path was changed: whoever shows it asks again, but not for what is gone. */
+export function changed(prefix: string, gone?: string): void {
+    changes.value = { prefix, gone, count: changes.value.count + 1 };
 }
 
 const LOST = 2000; // milliseconds until an absent server is asked again
 
+interface Repeated<T> {
+    data: T | undefined;
+    error: ApiError | undefined;
+    /** Asks at once. */
+    now: () => void;
+    /** Looks again at when to ask next, where nothing was to be asked any more. */
+    wake: () => void;
+}
+
 function useRepeated<T>(key: string | null, ask: (abort: AbortSignal) => Promise<T>, every: (data: T) => number | null): Live<T> {
     const [, redraw] = useState(0);
-    const state = useMemo(
-        () => ({ data: key === null ? undefined : (kept.get(key) as T | undefined), error: undefined as ApiError | undefined, now: () => {} }),
-        [key],
-    );
+    const state = useMemo((): Repeated<T> => ({ data: key === null ? undefined : (kept.get(key) as T | undefined), error: undefined, now: () => {}, wake: () => {} }), [key]);
+    const latest = useRef({ ask, every });
+    latest.current = { ask, every };
     useEffect(() => {
         if (key === null) return;
         let timer: ReturnType<typeof setTimeout> | undefined;
         let abort = new AbortController();
         let over = false;
+        let asleep = false;
+        function sleep(wait: number | null) {
+            asleep = wait === null;
+            if (wait !== null) timer = setTimeout(() => (document.hidden ? undefined : turn()), wait);
+        }
         async function turn() {
             clearTimeout(timer);
             abort.abort();
             const mine = (abort = new AbortController());
+            asleep = false;
             let wait: number | null = LOST;
             try {
-                state.data = await ask(mine.signal);
+                state.data = await latest.current.ask(mine.signal);
                 state.error = undefined;
                 kept.set(key!, state.data);
-                wait = every(state.data);
+                wait = latest.current.every(state.data);
             } catch (reason) {
                 if (mine.signal.aborted) return;
                 state.error = reason instanceof ApiError ? reason : new ApiError(String(reason), 0);
@@ -49,12 +63,15 @@ function useRepeated<T>(key: string | null, ask: (abort: AbortSignal) => Promise
             }
             if (over || mine !== abort) return;
             redraw((n) => n + 1);
-            if (wait !== null) timer = setTimeout(() => (document.hidden ? undefined : turn()), wait);
+            sleep(wait);
         }
         state.now = turn;
+        state.wake = () => {
+            if (asleep && !state.error && state.data !== undefined) sleep(latest.current.every(state.data));
+        };
         const seen = () => document.hidden || turn();
         document.addEventListener("visibilitychange", seen);
-        const stop = changes.subscribe(({ prefix }) => prefix && key.startsWith(prefix) && turn());
+        const stop = changes.subscribe(({ prefix, gone }) => prefix && key.startsWith(prefix) && !(gone && key.startsWith(gone)) && turn());
         const back = connected.subscribe((is) => is && state.error?.status === 0 && turn());
         turn();
         return () => {
@@ -66,6 +83,7 @@ function useRepeated<T>(key: string | null, ask: (abort: AbortSignal) => Promise
             back();
         };
     }, [key]);
+    useEffect(() => state.wake());
     return { data: state.data, error: state.error, refresh: () => state.now() };
 }
 
@@ -111,4 +129,17 @@ export function useList<T extends { id: string }>(
         hasMore: shown?.has_more ?? false,
         more: () => setAsked({ key, pages: pages + 1 }),
     };
+}
+
+/** Several objects at once, in the order of their paths; null for one that is not there. No paths: nothing is asked. */
+export function useEach<T>(paths: string[], every: (data: (T | null)[]) => number | null = seldom): Live<(T | null)[]> {
+    async function one(path: string, signal: AbortSignal): Promise<T | null> {
+        try {
+            return await api.get<T>(path, { signal });
+        } catch (reason) {
+            if (reason instanceof ApiError && reason.status === 404) return null;
+            throw reason;
+        }
+    }
+    return useRepeated(paths.length ? paths.join(" ") : null, (signal) => Promise.all(paths.map((path) => one(path, signal))), every);
 }

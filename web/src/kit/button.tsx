@@ -1,6 +1,6 @@
 // Buttons, and links that look like them.
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icon";
 import { toastError } from "./toast";
 import { Tip } from "./tip";
@@ -23,13 +23,15 @@ function face({ icon, children, small }: Look, busy = false) {
     );
 }
 
-/** `onPress` may take its time: meanwhile the button is busy. What it throws is shown as a message. */
+/** `onPress` may take its time: meanwhile the button is busy, and takes no second press. What it throws is shown as a message. */
 export function Button({
     kind = "plain", icon, small, children, onPress, disabled, type = "button", ...more
 }: Look & { onPress?: () => unknown; disabled?: boolean; type?: "button" | "submit"; "aria-label"?: string; "aria-pressed"?: boolean }) {
     const [busy, setBusy] = useState(false);
+    const working = useRef(false); // at once, where `busy` comes with the next drawing
     async function press() {
-        if (busy) return;
+        if (working.current) return;
+        working.current = true;
         const work = (async () => onPress?.())();
         const slow = setTimeout(() => setBusy(true), 150);
         try {
@@ -38,6 +40,7 @@ export function Button({
             toastError(reason);
         }
         clearTimeout(slow);
+        working.current = false;
         setBusy(false);
     }
     return (

@@ -12,7 +12,9 @@ export interface Curve {
     colour: string;
     /** Drawn faint, as what another curve smooths. */
     faint?: boolean;
-    /** Single measurements: points, joined across what lies between. */
+    /** Drawn through places where there is no value. */
+    joined?: boolean;
+    /** Single measurements: points, joined as well. */
     sparse?: boolean;
 }
 
@@ -51,6 +53,17 @@ function withAlpha(colour: string, alpha: number): string {
     return colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${alpha})`);
 }
 
+/** The place nearest to this one where the curve has a value; beyond its ends, where it has nothing to say, this one. */
+function nearest(x: ArrayLike<number>, values: ArrayLike<number | null | undefined>, index: number): number {
+    const absent = (at: number) => values[at] === null || values[at] === undefined;
+    let before = index;
+    let after = index;
+    while (before >= 0 && absent(before)) before--;
+    while (after < values.length && absent(after)) after++;
+    if (before < 0 || after >= values.length) return index;
+    return x[index]! - x[before]! <= x[after]! - x[index]! ? before : after;
+}
+
 function options(props: ChartProps, width: number): uPlot.Options {
     const muted = colourOf("--muted");
     const line = colourOf("--line");
@@ -59,7 +72,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
         width,
         height: props.height ?? 280,
         legend: { live: true },
-        cursor: { drag: { x: true, y: false }, points: { size: 7 } },
+        cursor: { drag: { x: true, y: false }, points: { size: 7 }, dataIdx: (plot, series, index) => nearest(plot.data[0], plot.data[series]!, index) },
         scales: { x: { time: false }, y: { distr: props.logarithmic ? 3 : 1 } },
         axes: [
             { ...axis, label: undefined },
@@ -73,7 +86,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
                     label: curve.name,
                     stroke: curve.faint ? withAlpha(colour, 0.28) : colour,
                     width: curve.faint ? 1 : 2,
-                    spanGaps: curve.sparse ?? false,
+                    spanGaps: curve.joined || curve.sparse || false,
                     points: { show: curve.sparse ? true : curve.values.length < 2, size: 6 },
                     value: (_, value) => figure(value),
                 };
@@ -109,7 +122,7 @@ function Points({ label, x, xLabel, curves }: ChartProps) {
                         <tr key={index}>
                             <td>{value}</td>
                             {curves.map((curve) => (
-                                <td key={curve.name}>{figure(curve.values[index])}</td>
+                                <td key={curve.name}>{figure(curve.values[nearest(x, curve.values, index)])}</td>
                             ))}
                         </tr>
                     ))}

@@ -67,11 +67,11 @@ export function examples({ path, method, body, extra = [], then, name }: Call): 
     return [
         {
             language: "Python",
-            code: `from openai import OpenAI\n\nclient = OpenAI(base_url="${baseUrl()}", api_key="YOUR_API_KEY")\n\n${name} = client.${method}(\n${pythonArguments(body, extra)})\n${then[0]}\n`,
+            code: `from openai import OpenAI\n\nclient = OpenAI(\n    base_url="${baseUrl()}",\n    api_key="YOUR_API_KEY",\n)\n\n${name} = client.${method}(\n${pythonArguments(body, extra)})\n${then[0]}\n`,
         },
         {
             language: "Node",
-            code: `import OpenAI from "openai";\n\nconst client = new OpenAI({ baseURL: "${baseUrl()}", apiKey: "YOUR_API_KEY" });\n\nconst ${name} = await client.${method}(${javascript(body)});\n${then[1]}\n`,
+            code: `import OpenAI from "openai";\n\nconst client = new OpenAI({\n    baseURL: "${baseUrl()}",\n    apiKey: "YOUR_API_KEY",\n});\n\nconst ${name} = await client.${method}(${javascript(body)});\n${then[1]}\n`,
         },
         {
             language: "curl",

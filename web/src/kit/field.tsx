@@ -1,6 +1,6 @@
 // A thing to fill in: its name, a sentence on what it is for, and, where it was refused, why.
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 interface Frame {
     label: string;
@@ -75,18 +75,47 @@ export interface Choice {
     value: string;
     label: string;
     disabled?: boolean;
+    /** The heading that it stands under; choices of a group follow one another. */
+    group?: string;
+}
+
+function option(choice: Choice, value: string) {
+    return (
+        <option key={choice.value} value={choice.value} disabled={choice.disabled} selected={choice.value === value}>
+            {choice.label}
+        </option>
+    );
+}
+
+/** A select's choices, under their headings. */
+export function choiceOptions(choices: Choice[], value: string) {
+    const groups = [...new Set(choices.map(({ group }) => group))];
+    return groups.map((group) => {
+        const options = choices.filter((choice) => choice.group === group).map((choice) => option(choice, value));
+        return group === undefined ? (
+            options
+        ) : (
+            <optgroup key={group} label={group}>
+                {options}
+            </optgroup>
+        );
+    });
 }
 
 export function SelectField({ value, onInput, choices, disabled, ...frame }: Frame & { value: string; onInput: (value: string) => void; choices: Choice[]; disabled?: boolean }) {
     const id = useId();
     return (
         <FieldFrame id={id} {...frame}>
-            <select id={id} class="input" value={value} disabled={disabled} aria-describedby={frame.hint ? `${id}-note` : undefined} onInput={(event) => onInput(event.currentTarget.value)}>
-                {choices.map((choice) => (
-                    <option key={choice.value} value={choice.value} disabled={choice.disabled} selected={choice.value === value}>
-                        {choice.label}
-                    </option>
-                ))}
+            <select
+                id={id}
+                class="input"
+                value={value}
+                disabled={disabled}
+                aria-describedby={frame.hint || frame.error ? `${id}-note` : undefined}
+                aria-invalid={frame.error ? true : undefined}
+                onInput={(event) => onInput(event.currentTarget.value)}
+            >
+                {choiceOptions(choices, value)}
             </select>
         </FieldFrame>
     );
@@ -122,16 +151,24 @@ export function Check({ label, checked, onInput, hint, disabled }: { label: Comp
     );
 }
 
-/** Waits for a pause in the typing before it tells. */
+const PAUSE = 250; // milliseconds
+
+/** Waits for a pause in the typing before it tells; shows another value once it is given one. */
 export function SearchField({ label, value, onInput }: { label: string; value: string; onInput: (value: string) => void }) {
-    return <input type="search" class="input search" aria-label={label} placeholder={label} defaultValue={value} onInput={later((event) => onInput((event.target as HTMLInputElement).value))} />;
-}
-
-let waiting: ReturnType<typeof setTimeout>;
-
-function later(then: (event: Event) => void) {
-    return (event: Event) => {
-        clearTimeout(waiting);
-        waiting = setTimeout(() => then(event), 250);
-    };
+    const [text, setText] = useState(value);
+    const told = useRef(value);
+    const waiting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+    useEffect(() => {
+        if (value === told.current) return;
+        clearTimeout(waiting.current);
+        told.current = value;
+        setText(value);
+    }, [value]);
+    useEffect(() => () => clearTimeout(waiting.current), []);
+    function type(next: string) {
+        setText(next);
+        clearTimeout(waiting.current);
+        waiting.current = setTimeout(() => onInput((told.current = next)), PAUSE);
+    }
+    return <input type="search" class="input search" aria-label={label} placeholder={label} value={text} onInput={(event) => type(event.currentTarget.value)} />;
 }

@@ -61,6 +61,19 @@ export function percent(part: number, all: number): string {
     return all > 0 ? `${Math.round((100 * part) / all)} %` : "–";
 }
 
+const WRITTEN = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** A number that someone has written. null: it is none, or one too large to be sent. */
+export function readNumber(text: string): number | null {
+    const value = Number(text);
+    return WRITTEN.test(text.trim()) && Number.isFinite(value) ? value : null;
+}
+
+/** What is wrong with a text that readNumber gives null for. */
+export function noNumber(text: string): string {
+    return `“${text.trim()}” is no number that can be used. Write 1000 or 0.5: nothing between thousands, a point before decimals.`;
+}
+
 /** The part of a fine-tuned model's name that tells it from others: its suffix and the last digits. */
 export function shortModel(model: string | null | undefined): string {
     if (!model) return "–";

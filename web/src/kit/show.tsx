@@ -1,6 +1,7 @@
 // Small things that are shown everywhere: states, times, progress, notes, and what stands where there is nothing yet.
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import type { Live } from "../api/live";
 import { exactTime, relativeTime } from "./format";
 import { Icon, type IconName } from "./icon";
@@ -116,6 +117,9 @@ export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
 }
 
 export function PageHead({ title, about, back, children }: { title: ComponentChildren; about?: ComponentChildren; back?: { href: string; label: string }; children?: ComponentChildren }) {
+    useEffect(() => {
+        if (typeof title === "string") document.title = `${title} · temper`;
+    }, [title]);
     return (
         <header class="page-head">
             <div>

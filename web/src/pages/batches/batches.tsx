@@ -22,6 +22,10 @@ export function Batches() {
     const input = place.value.query.get("input_file");
     const batches = useList<Batch>("/v1/batches", { search }, (list) => (list.some(batchIsLive) ? 2000 : 15_000));
     const [creating, setCreating] = useState(input !== null);
+    function close() {
+        setCreating(false);
+        setQuery({ input_file: null });
+    }
     const create = (
         <Button kind="primary" icon="plus" onPress={() => setCreating(true)}>
             New batch
@@ -72,8 +76,8 @@ export function Batches() {
                     )
                 }
             </Loaded>
-            <Dialog open={creating} title="New batch" onClose={() => setCreating(false)}>
-                <CreateBatch inputFile={input} onClose={() => setCreating(false)} />
+            <Dialog open={creating} title="New batch" onClose={close}>
+                <CreateBatch inputFile={input} onClose={close} />
             </Dialog>
         </>
     );

@@ -13,6 +13,7 @@ import { Empty, Loaded, PageHead, Time } from "../../kit/show";
 import { Table } from "../../kit/table";
 import { toast } from "../../kit/toast";
 import { navigate, place, setQuery } from "../../router";
+import { BegunUploads } from "./begun_uploads";
 import { UploadButton } from "./upload_button";
 
 export const purposes: Record<string, string> = {
@@ -26,7 +27,7 @@ export async function removeFile(file: StoredFile): Promise<void> {
     if (!(await confirm({ title: "Delete this file?", text: `${file.filename} (${bytes(file.bytes)}) is removed from this machine. This cannot be undone.`, action: "Delete", danger: true }))) return;
     await api.delete(`/v1/files/${file.id}`);
     toast(`${file.filename} is deleted.`);
-    changed("/v1/files");
+    changed("/v1/files", `/v1/files/${file.id}`);
     if (place.value.path !== "/files") navigate("/files");
 }
 
@@ -44,8 +45,8 @@ export function FileMenu({ file }: { file: StoredFile }) {
     );
 }
 
-function UploadDialog({ onClose }: { onClose: () => void }) {
-    const [purpose, setPurpose] = useState<Purpose>("fine-tune");
+function UploadDialog({ first, onClose }: { first: Purpose; onClose: () => void }) {
+    const [purpose, setPurpose] = useState<Purpose>(first);
     return (
         <div class="dialog-body">
             <SelectField
@@ -73,9 +74,9 @@ export function Files() {
     const search = place.value.query.get("search") ?? "";
     const purpose = place.value.query.get("purpose") ?? "";
     const files = useList<StoredFile>("/v1/files", { search, purpose });
-    const [uploading, setUploading] = useState(false);
+    const [uploading, setUploading] = useState<Purpose | null>(null);
     const upload = (
-        <Button kind="primary" icon="upload" onPress={() => setUploading(true)}>
+        <Button kind="primary" icon="upload" onPress={() => setUploading("fine-tune")}>
             Upload
         </Button>
     );
@@ -84,6 +85,7 @@ export function Files() {
             <PageHead title="Files" about="What was uploaded, and what jobs and batches have made. It stays on this machine.">
                 {upload}
             </PageHead>
+            {uploading === null && <BegunUploads onGoOn={({ purpose }) => setUploading(purpose)} />}
             <div class="tools">
                 <SearchField label="Search files" value={search} onInput={(text) => setQuery({ search: text })} />
                 <select class="input narrow" aria-label="Kind of files" value={purpose} onInput={(event) => setQuery({ purpose: event.currentTarget.value })}>
@@ -122,8 +124,8 @@ export function Files() {
                     )
                 }
             </Loaded>
-            <Dialog open={uploading} title="Upload a file" onClose={() => setUploading(false)}>
-                <UploadDialog onClose={() => setUploading(false)} />
+            <Dialog open={uploading !== null} title="Upload a file" onClose={() => setUploading(null)}>
+                <UploadDialog first={uploading ?? "fine-tune"} onClose={() => setUploading(null)} />
             </Dialog>
         </>
     );

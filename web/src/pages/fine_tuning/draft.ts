@@ -1,6 +1,7 @@
 // A job that is being filled in: what stands in the fields, as text, and the request that it comes to. Empty fields are
 // left to the server.
 import type { Job } from "../../api/objects";
+import { noNumber, readNumber } from "../../kit/format";
 import type { JobRequest } from "./job_as_code";
 
 export const MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
@@ -25,17 +26,38 @@ export const emptyDraft: Draft = {
     rank: "", alpha: "", dropout: "", target_modules: MODULES,
 };
 
-/** A number where it is one; else the text, for the server to say what is wrong with it. */
-function numeric(text: string): number {
-    const value = Number(text.trim().replace(",", "."));
-    return (Number.isNaN(value) ? text : value) as number;
+/** Whether a field stands as its default. */
+const isLeft = (text: string) => text.trim() === "" || text.trim() === "auto";
+
+/** Fields that hold numbers, by the names that the API has for them. */
+const numberFields = (draft: Draft): Record<string, string> => ({
+    n_epochs: draft.n_epochs, batch_size: draft.batch_size, learning_rate_multiplier: draft.learning_rate_multiplier, seed: draft.seed,
+    "lora.rank": draft.rank, "lora.alpha": draft.alpha, "lora.dropout": draft.dropout,
+});
+
+/** Settings that lie behind "Advanced". */
+export const advancedFields = ["seed", "lora.rank", "lora.alpha", "lora.dropout", "lora.target_modules"];
+
+/** What cannot be sent as it stands, in words, by field. */
+export function draftFaults(draft: Draft): Record<string, string> {
+    const faults: Record<string, string> = {};
+    for (const [name, text] of Object.entries(numberFields(draft)))
+        if (!isLeft(text) && readNumber(text) === null) faults[name] = noNumber(text);
+    if (!draft.target_modules.length) faults["lora.target_modules"] = "Choose at least one: these are what is trained.";
+    return faults;
 }
 
+/** The same with every setting at its default: what the files hold does not depend on the rest. */
+export function draftOfFiles({ model, training_file, validation_file }: Draft): Draft {
+    return { ...emptyDraft, model, training_file, validation_file };
+}
+
+/** Texts that are no numbers are sent as they are, for the server to refuse. */
 function numbers(fields: Record<string, string>): Record<string, number> {
     return Object.fromEntries(
         Object.entries(fields)
-            .filter(([, text]) => text.trim() !== "" && text.trim() !== "auto")
-            .map(([name, text]) => [name, numeric(text)]),
+            .filter(([, text]) => !isLeft(text))
+            .map(([name, text]) => [name, (readNumber(text) ?? text) as number]),
     );
 }
 

@@ -15,22 +15,20 @@ export function FileChoice({ label, value, onChoose, optional, error }: { label:
     const missing = value !== "" && !known.some(({ id }) => id === value);
     return (
         <div class="file-choice">
-            {(known.length > 0 || value) && (
-                <SelectField
-                    label={label}
-                    optional={optional}
-                    value={value}
-                    error={error}
-                    onInput={onChoose}
-                    choices={[
-                        { value: "", label: optional ? "None" : "Choose a file that is uploaded" },
-                        ...(missing ? [{ value, label: value }] : []),
-                        ...known.map((file) => ({ value: file.id, label: `${file.filename} (${bytes(file.bytes)}, ${relativeTime(file.created_at)})` })),
-                    ]}
-                />
-            )}
+            <SelectField
+                label={label}
+                optional={optional}
+                value={value}
+                error={error}
+                onInput={onChoose}
+                choices={[
+                    { value: "", label: optional ? "None" : files.data && !known.length ? "None is uploaded yet" : "Choose a file that is uploaded" },
+                    ...(missing ? [{ value, label: value }] : []),
+                    ...known.map((file) => ({ value: file.id, label: `${file.filename} (${bytes(file.bytes)}, ${relativeTime(file.created_at)})` })),
+                ]}
+            />
             {adding && !value ? (
-                <UploadButton purpose="fine-tune" label={`Drop the ${label.toLowerCase()}, or choose it`} hint="JSONL: a chat on each line, ten or more. Large files go up in parts, and can be gone on with." onDone={(file) => onChoose(file.id)} />
+                <UploadButton purpose="fine-tune" label={`Drop the ${label.toLowerCase()}, or choose it`} hint="JSONL: a chat on each line, ten or more, up to 100 MB. Large files go up in parts, and can be gone on with." onDone={(file) => onChoose(file.id)} />
             ) : (
                 <div>
                     <Button small icon="upload" onPress={() => (onChoose(""), setAdding(true))}>

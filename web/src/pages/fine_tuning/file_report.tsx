@@ -85,6 +85,19 @@ function Shown({ file }: { file: CheckedFile }) {
     );
 }
 
+const NO_LENGTHS = Array.from({ length: 5 }, (_, index) => ({ from: index, to: index, examples: 0 }));
+const NO_EXAMPLES = Array.from({ length: 3 }, (_, index) => ({ line: index + 1, tokens: 0, pieces: [] }));
+
+/** Where a report will stand: as tall as most are, so that nothing below it moves when it comes. */
+export function ComingReport() {
+    const file: CheckedFile = { id: "", valid: true, faults: [], more_faults: false, lengths: NO_LENGTHS, shown: NO_EXAMPLES };
+    return (
+        <div class="coming" aria-hidden="true" inert>
+            <FileReport file={file} />
+        </div>
+    );
+}
+
 export function FileReport({ file, brief }: { file: CheckedFile; brief?: boolean }) {
     if (!file.valid) return <Faults file={file} />;
     const totals: [string, string][] = [
@@ -95,7 +108,7 @@ export function FileReport({ file, brief }: { file: CheckedFile; brief?: boolean
         [count(file.longest_example), "in the longest"],
     ];
     return (
-        <div class="report" data-testid="report">
+        <div class="report" data-testid={file.id ? "report" : undefined}>
             <dl class="report-totals">
                 {totals.map(([value, name]) => (
                     <div key={name}>

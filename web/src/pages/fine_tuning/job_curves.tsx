@@ -17,11 +17,12 @@ function lossCurves(curves: Curves, weight: number): Curve[] {
     ];
 }
 
-export function JobCurves({ curves, ended }: { curves: Curves | undefined; ended: boolean }) {
+/** `over`: it has ended without having measured anything. */
+export function JobCurves({ curves, over }: { curves: Curves | undefined; over: boolean }) {
     const [shown, setShown] = useState("loss");
     const [weight, setWeight] = useState(0.6);
     const [logarithmic, setLogarithmic] = useState(false);
-    if (!curves?.steps.length && ended) return <p class="hint">It ended before its first step.</p>;
+    if (!curves?.steps.length && over) return <p class="hint">It ended before its first step.</p>;
     if (!curves?.steps.length) return <div class="chart-empty">Curves stand here from the first step on.</div>;
     const chart = (label: string, lines: Curve[]) => <Chart label={label} x={curves.steps} curves={lines} logarithmic={logarithmic} />;
     return (

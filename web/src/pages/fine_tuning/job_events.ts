@@ -1,5 +1,5 @@
-// A job's events as they come: server-sent events, and where these fail, asking every few seconds. The browser opens a
-// stream that broke again by itself; the server then begins anew, and what is known already is passed over.
+// A job's events as they come: server-sent events, and while there is no stream, asking every few seconds. The browser opens
+// a stream that broke again by itself; the server then begins anew, and what is known already is passed over.
 import { useEffect, useState } from "preact/hooks";
 import { api, type List } from "../../api/client";
 import { changed } from "../../api/live";
@@ -48,8 +48,12 @@ export function useJobEvents(job: string, live: boolean, onMetrics: () => void):
                 setEvents((known) => merged(known, [event]));
                 changed(`/v1/fine_tuning/jobs/${job}`);
             };
+            source.onopen = () => {
+                clearInterval(timer);
+                timer = undefined;
+            };
             source.onerror = () => {
-                if (source?.readyState === EventSource.CLOSED && !timer) timer = setInterval(() => (void ask(), onMetrics()), FALL_BACK);
+                timer ??= setInterval(() => (void ask(), onMetrics()), FALL_BACK);
             };
         }
         if (live) listen();

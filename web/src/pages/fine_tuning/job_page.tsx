@@ -209,7 +209,7 @@ function Whole({ job }: { job: Job }) {
             <Head job={job} />
             <section class="card">
                 {curves.error && curves.error.status !== 0 && <Note kind="bad" title={curves.error.message} />}
-                <JobCurves curves={curves.data} ended={["failed", "cancelled"].includes(job.status)} />
+                <JobCurves curves={curves.data} over={["failed", "cancelled"].includes(job.status) && !latest(job)} />
             </section>
             <div class="halves even">
                 <Checkpoints job={job} />

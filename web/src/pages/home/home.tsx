@@ -82,11 +82,11 @@ function quickstart(base: string, tuned: string | null): Example[] {
     return [
         {
             language: "Python",
-            code: `# ${what}\n${tuned ? "" : "import time\n"}from openai import OpenAI\n\nclient = OpenAI(base_url="${baseUrl()}", api_key="YOUR_API_KEY")\n\n${python}answer = client.chat.completions.create(\n    model=${tuned ? `"${model}"` : "job.fine_tuned_model"},\n    messages=[{"role": "user", "content": "Hello!"}],\n)\nprint(answer.choices[0].message.content)\n`,
+            code: `# ${what}\n${tuned ? "" : "import time\n"}from openai import OpenAI\n\nclient = OpenAI(\n    base_url="${baseUrl()}",\n    api_key="YOUR_API_KEY",\n)\n\n${python}answer = client.chat.completions.create(\n    model=${tuned ? `"${model}"` : "job.fine_tuned_model"},\n    messages=[{"role": "user", "content": "Hello!"}],\n)\nprint(answer.choices[0].message.content)\n`,
         },
         {
             language: "Node",
-            code: `// ${what}\n${tuned ? "" : 'import fs from "node:fs";\n'}import OpenAI from "openai";\n\nconst client = new OpenAI({ baseURL: "${baseUrl()}", apiKey: "YOUR_API_KEY" });\n\n${node}const answer = await client.chat.completions.create({\n    model: ${tuned ? `"${model}"` : "job.fine_tuned_model"},\n    messages: [{ role: "user", content: "Hello!" }],\n});\nconsole.log(answer.choices[0].message.content);\n`,
+            code: `// ${what}\n${tuned ? "" : 'import fs from "node:fs";\n'}import OpenAI from "openai";\n\nconst client = new OpenAI({\n    baseURL: "${baseUrl()}",\n    apiKey: "YOUR_API_KEY",\n});\n\n${node}const answer = await client.chat.completions.create({\n    model: ${tuned ? `"${model}"` : "job.fine_tuned_model"},\n    messages: [{ role: "user", content: "Hello!" }],\n});\nconsole.log(answer.choices[0].message.content);\n`,
         },
         {
             language: "curl",
@@ -100,7 +100,7 @@ export function Home() {
     const batches = useLive<List<Batch>>("/v1/batches?limit=20", quick);
     const models = useLive<List<Model>>("/v1/models");
     const made = jobs.data?.data.filter((job) => job.fine_tuned_model) ?? [];
-    const base = models.data?.data.find((model) => !model.id.startsWith("ft:"))?.id ?? "temper/mini-instruct";
+    const base = models.data?.data.find((model) => model.tags.includes("fine-tunable"))?.id ?? "temper/mini-instruct";
     return (
         <>
             <PageHead title="Home" about="Fine-tune a model on your own chats, and talk to it, on this machine.">
@@ -141,7 +141,10 @@ export function Home() {
                                 <ul class="latest">
                                     {made.slice(0, 6).map((job) => (
                                         <li key={job.id}>
-                                            <a href={`/models/${modelPath(job.fine_tuned_model!)}`}>{shortModel(job.fine_tuned_model)}</a>
+                                            <span>
+                                                <a href={`/models/${modelPath(job.fine_tuned_model!)}`}>{job.user_provided_suffix ?? shortModel(job.fine_tuned_model)}</a>
+                                                <small class="under">{job.fine_tuned_model}</small>
+                                            </span>
                                             <Time at={job.finished_at} />
                                             <LinkButton small href={playground(job.fine_tuned_model!)}>
                                                 Chat

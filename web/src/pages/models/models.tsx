@@ -13,27 +13,27 @@ import { Table } from "../../kit/table";
 import { toast } from "../../kit/toast";
 import { navigate, place } from "../../router";
 
-export const isFineTuned = (model: Model) => model.id.startsWith("ft:");
+export const isFineTuned = (model: string) => model.startsWith("ft:");
 export const chatWith = (model: string) => `/playground?model=${encodeURIComponent(model)}`;
 export const tuneFrom = (model: string) => `/fine-tuning/new?model=${encodeURIComponent(model)}`;
 
-export async function removeModel(model: Model): Promise<void> {
-    if (!(await confirm({ title: "Delete this model?", text: <>{model.id} can no longer be used, and its adapter is removed from this machine. This cannot be undone.</>, action: "Delete", danger: true }))) return;
-    await api.delete(`/v1/models/${modelPath(model.id)}`);
+export async function removeModel(model: string): Promise<void> {
+    if (!(await confirm({ title: "Delete this model?", text: <>{model} can no longer be used, and its adapter is removed from this machine. This cannot be undone.</>, action: "Delete", danger: true }))) return;
+    await api.delete(`/v1/models/${modelPath(model)}`);
     toast("The model is deleted.");
-    changed("/v1/models");
+    changed("/v1/models", `/v1/models/${modelPath(model)}`);
     if (place.value.path !== "/models") navigate("/models");
 }
 
-export function ModelMenu({ model }: { model: Model }) {
+export function ModelMenu({ model }: { model: string }) {
     const tuned = isFineTuned(model);
     return (
         <Menu
-            label={`Actions of ${model.id}`}
+            label={`Actions of ${model}`}
             actions={[
-                { label: "Chat", icon: "playground", href: chatWith(model.id) },
-                { label: tuned ? "Fine-tune further" : "Fine-tune", icon: "tuning", href: tuneFrom(model.id) },
-                tuned && { label: "Download the adapter", icon: "download", href: `/v1/adapters/${modelPath(model.id)}`, download: true },
+                { label: "Chat", icon: "playground", href: chatWith(model) },
+                { label: tuned ? "Fine-tune further" : "Fine-tune", icon: "tuning", href: tuneFrom(model) },
+                tuned && { label: "Download the adapter", icon: "download", href: `/v1/adapters/${modelPath(model)}`, download: true },
                 tuned && { label: "Delete", icon: "remove", danger: true, onPress: () => removeModel(model) },
             ]}
         />
@@ -56,7 +56,7 @@ function ModelTable({ label, models, jobs }: { label: string; models: Model[]; j
                         </>
                     ),
                 },
-                { title: "Base", cell: (model) => (jobs.get(model.id) ? shortModel(jobs.get(model.id)!.model) : isFineTuned(model) ? (model.id.split(":")[2] ?? "–") : "itself") },
+                { title: "Base", cell: (model) => (jobs.get(model.id) ? shortModel(jobs.get(model.id)!.model) : isFineTuned(model.id) ? (model.id.split(":")[2] ?? "–") : "itself") },
                 { title: "Created", cell: (model) => <Time at={model.created} /> },
                 {
                     title: "Chat",
@@ -66,7 +66,7 @@ function ModelTable({ label, models, jobs }: { label: string; models: Model[]; j
                             <LinkButton small href={chatWith(model.id)}>
                                 Chat
                             </LinkButton>
-                            <ModelMenu model={model} />
+                            <ModelMenu model={model.id} />
                         </span>
                     ),
                 },
@@ -90,8 +90,8 @@ export function Models() {
             </PageHead>
             <Loaded live={models}>
                 {(list) => {
-                    const tuned = list.data.filter((model) => isFineTuned(model) && found(model)).sort((a, b) => b.created - a.created);
-                    const bases = list.data.filter((model) => !isFineTuned(model) && found(model));
+                    const tuned = list.data.filter((model) => isFineTuned(model.id) && found(model)).sort((a, b) => b.created - a.created);
+                    const bases = list.data.filter((model) => !isFineTuned(model.id) && found(model));
                     return (
                         <>
                             <div class="tools">

@@ -11,6 +11,7 @@ import type { Answer } from "./conversation";
 const percent = (probability: number) => `${(100 * probability).toFixed(probability > 0.1 ? 0 : 1)} %`;
 
 function visible(text: string): string {
+    if (/^ +$/.test(text)) return "␣".repeat(text.length);
     return text.replaceAll("\n", "⏎\n").replaceAll("\t", "⇥") || "∅";
 }
 
@@ -43,18 +44,26 @@ function Likeliest({ token }: { token: TokenScore }) {
 
 function Tokens({ tokens }: { tokens: TokenScore[] }) {
     const [shown, setShown] = useState<number | null>(null);
+    const last = Math.min(tokens.length, MOST_TOKENS) - 1;
+    function go(event: KeyboardEvent) {
+        const now = shown ?? 0;
+        const to = { ArrowRight: Math.min(now + 1, last), ArrowLeft: Math.max(now - 1, 0), Home: 0, End: last }[event.key];
+        if (to === undefined) return;
+        event.preventDefault();
+        setShown(to);
+    }
     return (
         <div class="tokens" onMouseLeave={() => setShown(null)}>
-            <p class="token-text">
+            <p class="token-text" tabIndex={0} role="group" aria-label="Tokens: the arrow keys go from one to the next" onKeyDown={go} onFocus={() => setShown((now) => now ?? 0)}>
                 {tokens.slice(0, MOST_TOKENS).map((token, index) => (
-                    <span key={index} class={`token ${shade(token.probability)} ${shown === index ? "shown" : ""}`} tabIndex={0} role="button" aria-label={`${visible(token.text)}, ${percent(token.probability)}`} onMouseEnter={() => setShown(index)} onFocus={() => setShown(index)}>
+                    <span key={index} class={`token ${shade(token.probability)} ${shown === index ? "shown" : ""}`} onMouseEnter={() => setShown(index)}>
                         {token.text}
                     </span>
                 ))}
                 {tokens.slice(MOST_TOKENS).map(({ text }) => text).join("")}
             </p>
             <div class="token-shown" aria-live="polite">
-                {shown !== null && tokens[shown] ? <Likeliest token={tokens[shown]} /> : <p class="hint">Point at a token, or go there with the Tab key, to see what else the model had in mind.</p>}
+                {shown !== null && tokens[shown] ? <Likeliest token={tokens[shown]} /> : <p class="hint">Point at a token, or go there with the arrow keys, to see what else the model had in mind.</p>}
             </div>
         </div>
     );

@@ -1,5 +1,6 @@
 // A conversation with one to three models: what was asked, and what each of them answered.
 import type { TokenScore } from "../../api/chat";
+import { noNumber, readNumber } from "../../kit/format";
 
 export interface Answer {
     model: string;
@@ -58,14 +59,26 @@ export function messagesFor(conversation: Conversation, place: number, index: nu
     ];
 }
 
+const MOST_STOPS = 4;
+
+const stopTexts = (settings: Settings) => settings.stop.split("\n").filter((line) => line !== "");
+
+/** What of the settings the server will refuse, in words. */
+export function settingsFaults(settings: Settings): { max_tokens?: string; seed?: string; stop?: string } {
+    const faults: ReturnType<typeof settingsFaults> = {};
+    for (const field of ["max_tokens", "seed"] as const) if (settings[field].trim() && readNumber(settings[field]) === null) faults[field] = noNumber(settings[field]);
+    if (stopTexts(settings).length > MOST_STOPS) faults.stop = `An answer can end at ${MOST_STOPS} texts at most, and these are ${stopTexts(settings).length}.`;
+    return faults;
+}
+
 export function requestSettings(settings: Settings) {
-    const stop = settings.stop.split("\n").filter((line) => line !== "");
-    const seed = settings.seed.trim();
+    const stop = stopTexts(settings);
+    const written = (text: string) => (readNumber(text) ?? text) as number; // no number: the server says what is wrong
     return {
-        ...(settings.max_tokens.trim() && { max_tokens: Number(settings.max_tokens) }),
+        ...(settings.max_tokens.trim() && { max_tokens: written(settings.max_tokens) }),
         temperature: settings.temperature,
         top_p: settings.top_p,
-        ...(seed && { seed: Number(seed) }),
-        ...(stop.length && { stop: stop.slice(0, 4) }),
+        ...(settings.seed.trim() && { seed: written(settings.seed) }),
+        ...(stop.length && { stop }),
     };
 }

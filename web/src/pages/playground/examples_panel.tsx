@@ -2,12 +2,18 @@
 import { changed } from "../../api/live";
 import { uploadFile } from "../../api/upload";
 import { Button, IconButton } from "../../kit/button";
+import { confirm } from "../../kit/dialog";
 import { count } from "../../kit/format";
 import { Empty } from "../../kit/show";
 import { navigate } from "../../router";
 import { examples, examplesFile, setExamples } from "./kept";
 
 const ENOUGH = 10;
+
+async function remove(index: number) {
+    const text = "It is kept in this browser alone, and is gone then.";
+    if (await confirm({ title: `Remove example ${index + 1}?`, text, action: "Remove", danger: true })) setExamples(examples.value.filter((_, at) => at !== index));
+}
 
 async function upload() {
     const file = await uploadFile(examplesFile(), "fine-tune");
@@ -44,7 +50,7 @@ export function ExamplesPanel() {
                                 </p>
                             ))}
                         </div>
-                        <IconButton icon="remove" label={`Remove example ${index + 1}`} onPress={() => setExamples(list.filter((_, at) => at !== index))} />
+                        <IconButton icon="remove" label={`Remove example ${index + 1}`} onPress={() => remove(index)} />
                     </li>
                 ))}
             </ol>

@@ -9,6 +9,10 @@ import { Empty } from "../../kit/show";
 import type { Conversation } from "./conversation";
 import { conversations, forgetConversation, forgetConversations, renameConversation } from "./kept";
 
+async function forget(one: Conversation) {
+    if (await confirm({ title: `Forget “${one.title}”?`, text: "It is kept in this browser alone, and is gone then.", action: "Forget", danger: true })) forgetConversation(one.id);
+}
+
 function Row({ one, onOpen }: { one: Conversation; onOpen: () => void }) {
     const [naming, setNaming] = useState(false);
     const [title, setTitle] = useState(one.title);
@@ -33,7 +37,7 @@ function Row({ one, onOpen }: { one: Conversation; onOpen: () => void }) {
                 label={`Actions of ${one.title}`}
                 actions={[
                     { label: "Rename", icon: "edit", onPress: () => setNaming(true) },
-                    { label: "Forget", icon: "remove", danger: true, onPress: () => forgetConversation(one.id) },
+                    { label: "Forget", icon: "remove", danger: true, onPress: () => forget(one) },
                 ]}
             />
         </li>

@@ -1,6 +1,7 @@
-// What the playground keeps in the browser: conversations, and examples that are to become a training file. Both are
-// bounded; the oldest conversations go first.
-import { signal } from "@preact/signals";
+// What the playground keeps in the browser, of each account by itself: conversations, and examples that are to become a
+// training file. Conversations are bounded; the oldest go first.
+import { effect, signal } from "@preact/signals";
+import { session } from "../../api/client";
 import type { Conversation } from "./conversation";
 
 const CONVERSATIONS = "temper.conversations";
@@ -17,14 +18,22 @@ function read<T>(key: string): T[] {
     }
 }
 
-export const conversations = signal<Conversation[]>(read(CONVERSATIONS));
+const keyOf = (what: string) => `${what}.${session.value?.account ?? ""}`;
+
+export const conversations = signal<Conversation[]>([]);
+export const examples = signal<Example[]>([]);
+
+effect(() => {
+    conversations.value = read(keyOf(CONVERSATIONS));
+    examples.value = read(keyOf(EXAMPLES));
+});
 
 function write(list: Conversation[]) {
     let text = JSON.stringify(list);
     while (list.length > 1 && text.length > MOST_CHARACTERS) text = JSON.stringify((list = list.slice(0, -1)));
     conversations.value = list;
     try {
-        localStorage.setItem(CONVERSATIONS, text);
+        localStorage.setItem(keyOf(CONVERSATIONS), text);
     } catch {
         // The browser has no room: the conversation stays until the page is left.
     }
@@ -58,11 +67,9 @@ export interface Example {
     messages: { role: string; content: string }[];
 }
 
-export const examples = signal<Example[]>(read(EXAMPLES));
-
 export function setExamples(list: Example[]): void {
     examples.value = list;
-    localStorage.setItem(EXAMPLES, JSON.stringify(list));
+    localStorage.setItem(keyOf(EXAMPLES), JSON.stringify(list));
 }
 
 export function examplesFile(): File {

@@ -1,5 +1,6 @@
 // The playground: talk to a model, or to two or three side by side.
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useCheckpoints, wholeModel } from "../../api/checkpoints";
 import type { List } from "../../api/client";
 import { useLive } from "../../api/live";
 import type { Model } from "../../api/objects";
@@ -7,7 +8,8 @@ import { Button, IconButton } from "../../kit/button";
 import { Code } from "../../kit/code";
 import { examples as codeExamples } from "../../kit/code_examples";
 import { Dialog } from "../../kit/dialog";
-import { shortModel } from "../../kit/format";
+import { choiceOptions } from "../../kit/field";
+import { count, shortModel } from "../../kit/format";
 import { Empty, PageHead } from "../../kit/show";
 import { place, setQuery } from "../../router";
 import { AnswerView } from "./answer_view";
@@ -31,18 +33,15 @@ function rememberModels(models: string[]) {
 }
 
 function ModelChoice({ models, chosen, onChoose }: { models: Model[]; chosen: string; onChoose: (model: string) => void }) {
-    const names = [...new Set([...models.map(({ id }) => id), ...(chosen ? [chosen] : [])])];
-    const tuned = names.filter((name) => name.startsWith("ft:"));
-    const bases = names.filter((name) => !name.startsWith("ft:"));
-    const option = (name: string) => (
-        <option key={name} value={name} selected={name === chosen}>
-            {shortModel(name)}
-        </option>
-    );
+    const checkpoints = useCheckpoints(chosen);
+    const whole = wholeModel(chosen);
+    const known = models.map(({ id }) => ({ value: id, label: shortModel(id), group: id.startsWith("ft:") ? "Fine-tuned" : "Base models" }));
+    const steps = checkpoints.map((one) => ({ value: one.fine_tuned_model_checkpoint, label: `${shortModel(whole)}, step ${count(one.step_number)}`, group: `Checkpoints of ${shortModel(whole)}` }));
+    const choices = [...known.filter(({ group }) => group === "Fine-tuned"), ...steps, ...known.filter(({ group }) => group !== "Fine-tuned")];
+    if (chosen && !choices.some(({ value }) => value === chosen)) choices.unshift({ value: chosen, label: shortModel(chosen), group: "From the address" });
     return (
         <select class="input" aria-label="Model" title={chosen} value={chosen} onInput={(event) => onChoose(event.currentTarget.value)}>
-            {tuned.length > 0 && <optgroup label="Fine-tuned">{tuned.map(option)}</optgroup>}
-            <optgroup label="Base models">{bases.map(option)}</optgroup>
+            {choiceOptions(choices, chosen)}
         </select>
     );
 }
@@ -110,7 +109,8 @@ function Composer({ talk }: { talk: Answering }) {
             <textarea
                 class="input"
                 aria-label="Your message"
-                placeholder="Ask something. Enter sends, Shift and Enter begin a new line."
+                placeholder="Ask something. Enter sends it."
+                title="Shift and Enter begin a new line."
                 rows={Math.min(8, Math.max(2, text.split("\n").length))}
                 value={text}
                 autoFocus

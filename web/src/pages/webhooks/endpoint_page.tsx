@@ -30,7 +30,7 @@ async function enable(endpoint: WebhookEndpoint, enabled: boolean) {
 async function remove(endpoint: WebhookEndpoint) {
     if (!(await confirm({ title: "Delete this endpoint?", text: `${endpoint.url} is told nothing any more, and the list of its deliveries is gone.`, action: "Delete", danger: true }))) return;
     await api.delete(path(endpoint));
-    changed("/v1/webhook_endpoints");
+    changed("/v1/webhook_endpoints", path(endpoint));
     if (place.value.path !== "/webhooks") navigate("/webhooks");
 }
 
