@@ -159,13 +159,13 @@ enum {
 static void fetch(const void *from, size_t bytes) {
     enum { LINE = 64 };
     for (size_t at = 0; at < bytes; at += LINE)
-        __builtin_prefetch((const uint8_t *)from + at, 0, 2);
+        __builtin_prefetch((const uint8_t *)from + at);
 }
 
 // A few rows of the strip's columns, fetched in the order in which they lie: the panels' own order
 // would ask memory for one line here and one there.
-static struct matrix copy_slab(const struct task *t, const struct matrix *b, size_t row, size_t rows,
-    size_t left, uint8_t *slab) {
+static struct matrix copy_slab(const struct task *t, const struct matrix *b, size_t row,
+    size_t rows, size_t left, uint8_t *slab) {
     size_t size = data_type_table[b->type].size, step = b->stride * size;
     size_t bytes = t->columns * size;
     const uint8_t *from = (const uint8_t *)b->data + row * step + t->column * size;
@@ -185,7 +185,8 @@ static void pack_rows_of_k(
     _Alignas(64) uint8_t slab[SLAB_BYTES];
     for (size_t at = 0; at < piece->depth; at += SLAB) {
         size_t rows = smaller(SLAB, piece->depth - at);
-        struct matrix b = plain ? copy_slab(t, &term->b, piece->k + at, rows, piece->depth - at, slab) : term->b;
+        struct matrix b =
+            plain ? copy_slab(t, &term->b, piece->k + at, rows, piece->depth - at, slab) : term->b;
         for (size_t panel = 0; panel < t->panels; panel++) {
             size_t first = panel * kernel->nr, width = panel_width(t, panel);
             kernel->pack(panel_of(t, block, piece, twin, panel) + at * width * kernel->element_size,
@@ -215,7 +216,7 @@ static void pack_block(const struct task *t, const struct block *block) {
         }
 }
 
-// Rows `row` … of the task times one panel.
+// Rows `row` … of the task, up to mr, times one panel.
 static void multiply_panel(const struct task *t, const struct block *block, bool twin, size_t panel,
     size_t row, size_t rows, float *tile) {
     const struct gemm_kernel *kernel = t->compute->gemm;
@@ -228,8 +229,8 @@ static void multiply_panel(const struct task *t, const struct block *block, bool
         segments[i] = (struct gemm_segment){(const uint8_t *)a->data + at * kernel->element_size,
             a->stride, packed + piece->offset, piece->depth};
     }
-    gemm_rows(kernel, segments, block->piece_count, tile, kernel->nr, rows, panel_width(t, panel),
-        !block->first);
+    kernel->multiply(
+        segments, block->piece_count, tile, kernel->nr, rows, panel_width(t, panel), !block->first);
 }
 
 // What a finish reads and writes lies far apart, row by row: it is asked for before the panel is
@@ -247,8 +248,7 @@ static void fetch_results(const struct task *t, size_t panel, size_t row, size_t
                 fetch((uint8_t *)operands[j].data + (i * operands[j].stride + column) * size,
                     count * size);
         for (size_t j = 0; j < sizeof floats / sizeof *floats; j++)
-            if (floats[j])
-                fetch(floats[j] + i * f->to_stride + column, count * sizeof(float));
+            if (floats[j]) fetch(floats[j] + i * f->to_stride + column, count * sizeof(float));
     }
 }
 
@@ -261,22 +261,38 @@ static void finish_panel(const struct task *t, size_t panel, size_t row, size_t 
     t->compute->operands->finish[finish->kind](finish, &of);
 }
 
-// Where k is one block, a group's tile is finished before the next one takes its place; else the
-// tiles of all rows wait.
+// Some rows of a panel, a tile at a time: multiplied and, where this is the last of k, finished
+// while it is in the first level of the cache.
+static void multiply_tiles(const struct task *t, const struct block *block, size_t panel,
+    size_t row, size_t rows, float *tile, float *twin) {
+    size_t mr = t->compute->gemm->mr, nr = t->compute->gemm->nr, parts = parts_of(rows, mr);
+    bool waits = !block->first || !block->last;
+    if (block->last) fetch_results(t, panel, row, rows / parts);
+    for (size_t part = 0; part < parts; part++) {
+        size_t first = rows * part / parts, end = rows * (part + 1) / parts;
+        size_t next = rows * (part + 2 < parts ? part + 2 : parts) / parts;
+        size_t at = waits ? first * nr : 0;
+        if (block->last) fetch_results(t, panel, row + end, next - end);
+        multiply_panel(t, block, false, panel, row + first, end - first, tile + at);
+        if (twin) multiply_panel(t, block, true, panel, row + first, end - first, twin + at);
+        if (block->last)
+            finish_panel(t, panel, row + first, end - first, tile + at, twin ? twin + at : NULL);
+    }
+}
+
+// Where k is one block, a tile is finished before the next one takes its place; else the tiles of
+// all rows wait.
 static void multiply_block(const struct task *t, const struct block *block) {
     const struct layout *l = t->layout;
     size_t nr = t->compute->gemm->nr, sides = l->product->twin_terms ? 2 : 1;
     bool waits = !block->first || !block->last;
-    size_t panel_floats = (waits ? l->part_rows : t->group_rows) * nr;
+    size_t panel_floats = (waits ? l->part_rows : t->compute->gemm->mr) * nr;
     for (size_t row = 0; row < t->rows; row += t->group_rows) {
         size_t rows = smaller(t->group_rows, t->rows - row);
         for (size_t panel = 0; panel < t->panels; panel++) {
             float *tile = t->tile + (waits ? panel * sides * panel_floats + row * nr : 0);
-            float *twin = sides > 1 ? tile + panel_floats : NULL;
-            if (block->last) fetch_results(t, panel, row, rows);
-            multiply_panel(t, block, false, panel, row, rows, tile);
-            if (twin) multiply_panel(t, block, true, panel, row, rows, twin);
-            if (block->last) finish_panel(t, panel, row, rows, tile, twin);
+            multiply_tiles(
+                t, block, panel, row, rows, tile, sides > 1 ? tile + panel_floats : NULL);
         }
     }
 }
