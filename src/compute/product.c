@@ -95,7 +95,7 @@ static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t
     enum { PACK_ROWS = 16, ROW_COLUMNS = 8 };
     const struct product *p = l->product;
     size_t sides = p->twin_terms ? 2 : 1, panels = parts_of(p->n, kernel->nr);
-    size_t most_rows = l->depth > l->block ? PART_ROWS / 2 : PART_ROWS, least = SIZE_MAX;
+    size_t most_rows = l->depth > l->block ? PART_ROWS * 2 / 3 : PART_ROWS, least = SIZE_MAX;
     for (size_t strip = smaller(STRIP_PANELS / sides, panels); strip > 0; strip--)
         for (size_t parts = parts_of(p->m, most_rows); parts == 1 || p->m / parts >= LEAST_ROWS;
              parts++) {
