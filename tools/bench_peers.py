@@ -182,8 +182,8 @@ def summary(ours, theirs):
 
 def print_table(results, versions):
     print("\nPyTorch {torch}, transformers {transformers}, peft {peft}".format(**versions))
-    print(f"\n{'SHAPE':5s}  {'PROGRAM':8s} {'TOKENS/S':>9s} {'OF PEAK':>8s} {'MEMORY, MB':>11s}   RATIO: OF MEDIANS, MEDIAN "
-          "OF PAIRS; OF MEMORY")
+    print(f"\n{'SHAPE':5s}  {'PROGRAM':8s} {'TOKENS/S':>9s} {'OF PEAK':>8s} {'MEMORY, MB':>11s}   "
+          "RATIO: OF MEDIANS, MEDIAN OF PAIRS; OF MEMORY")
     for shape, result in results.items():
         for name in ("temper", "pytorch"):
             one = result[name]
@@ -250,6 +250,8 @@ def main():
     parser.add_argument("--no-tuning", action="store_true", help=f"take PyTorch with: {words(START)}")
     parser.add_argument("--settings", metavar="FILE", help="take PyTorch's settings from the --json of a former run")
     parser.add_argument("--task", choices=["gsm8k"], help="compare the curves of a real task in place of speed")
+    parser.add_argument("--learning-rate-multiplier", type=float, default=task.RATE_MULTIPLIER, metavar="X",
+                        help=f"of the task: on temper's usual rate ({task.RATE_MULTIPLIER:g})")
     parser.add_argument("--json", action="store_true", help="print JSON, with every measurement")
     given = parser.parse_args()
     given.build = given.build.resolve()

@@ -72,21 +72,22 @@ def held_out_loss(model, data):
     return total / answers(data)
 
 
-def base_model(directory):
-    return transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+def base_model(given):
+    return transformers.AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.float32,
+                                                             attn_implementation=given.attention)
 
 
 def draw(given):
     torch.manual_seed(given.seed)
     lora = peft.LoraConfig(r=16, lora_alpha=32, target_modules=MODULES, task_type="CAUSAL_LM")
-    peft.get_peft_model(base_model(given.model), lora).save_pretrained(given.start)
+    peft.get_peft_model(base_model(given), lora).save_pretrained(given.start)
     print("{}")
 
 
 def train(given):
     torch.set_num_threads(given.threads)
     tokenizer = transformers.AutoTokenizer.from_pretrained(given.model)
-    base = base_model(given.model)
+    base = base_model(given)
     context = base.config.max_position_embeddings
     data, held_out = (examples(path, tokenizer, context) for path in (given.data, given.held_out))
     model = peft.PeftModel.from_pretrained(base, given.start, is_trainable=True)
@@ -125,6 +126,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=10)
     parser.add_argument("--rate", type=float, help="the highest learning rate")
+    parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa", help="which kernels compute it")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
