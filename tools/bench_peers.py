@@ -200,13 +200,15 @@ def print_table(results, versions):
 
 
 def settings_of_run(path, shapes):
-    """The settings that a former run, whose --json this is, found for these shapes."""
+    """The settings that a former run, whose --json this is, found for these shapes, and what it tried."""
     try:
         found = json.loads(pathlib.Path(path).read_text())["shapes"]
-        return {shape: found[shape]["settings"] for shape in shapes}
-    except (OSError, ValueError, KeyError) as fault:
-        raise Failed(f"--settings {path}: it is not the --json of a run with the shapes {','.join(shapes)} "
-                     f"({type(fault).__name__}: {fault}); leave the option out") from None
+        return {shape: (found[shape]["settings"], found[shape]["tried"]) for shape in shapes}
+    except OSError as fault:
+        raise Failed(f"--settings: cannot read {path}: {fault.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise Failed(f"--settings: {path} is not the --json of a run with the shapes {','.join(shapes)}; leave the "
+                     "option out to look for the settings anew") from None
 
 
 def run_shapes(given, python):
@@ -214,13 +216,13 @@ def run_shapes(given, python):
     known = settings_of_run(given.settings, given.shapes) if given.settings else {}
     results = {}
     for shape in given.shapes:
-        settings, tried = (known.get(shape, START), []) if known or given.no_tuning else bench.tune(shape)
+        settings, tried = known.get(shape) or ((START, []) if given.no_tuning else bench.tune(shape))
         ours, theirs = bench.compare(shape, settings)
         results[shape] = {**summary(ours, theirs), "settings": settings, "tried": tried,
                           "rounds": {"temper": ours, "pytorch": theirs}}
     if given.json:
         print(json.dumps({"versions": bench.versions, "shapes": results}, indent=1))
-    else:
+    with contextlib.redirect_stdout(sys.stderr if given.json else sys.stdout):
         print_table(results, bench.versions)
     return 0
 
@@ -252,7 +254,7 @@ def main():
     parser.add_argument("--task", choices=["gsm8k"], help="compare the curves of a real task in place of speed")
     parser.add_argument("--learning-rate-multiplier", type=float, default=task.RATE_MULTIPLIER, metavar="X",
                         help=f"of the task: on temper's usual rate ({task.RATE_MULTIPLIER:g})")
-    parser.add_argument("--json", action="store_true", help="print JSON, with every measurement")
+    parser.add_argument("--json", action="store_true", help="print JSON, with every measurement; the table goes to stderr")
     given = parser.parse_args()
     given.build = given.build.resolve()
     given.temper = given.build / "temper"

@@ -6,6 +6,7 @@ learning rates. PyTorch computes in f32. temper runs as it does by default on th
 differs then is not for want of bits. PyTorch runs twice, too, with two implementations of attention: what its two
 curves differ by is what the order of sums alone makes of a run, and nobody can be nearer to PyTorch than that.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -186,7 +187,7 @@ def run(given, python):
     good = agrees(differences["temper"])
     if given.json:
         print(json.dumps({"curves": curves, "differences": differences, "bound": BOUND, "agree": good}, indent=1))
-    else:
+    with contextlib.redirect_stdout(sys.stderr if given.json else sys.stdout):
         print_report(curves, differences, theirs["versions"])
         print(f"\nThey {'agree' if good else 'DO NOT agree'} to {100 * BOUND:g} %.")
     return 0 if good else 1
