@@ -5,7 +5,7 @@ BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 JOBS ?= $(shell nproc)
 PYTHON_VENV = $$(python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 
-.PHONY: all deps build demo test parity docs screenshots bench clean
+.PHONY: all deps build demo test parity docs screenshots bench bench-peers bench-peers-task clean
 
 all: build
 
@@ -44,6 +44,17 @@ bench: build
 	@$(BUILD)/temper bench peak
 	@$(BUILD)/temper bench train --shape S
 	@$(BUILD)/temper bench train --shape M
+
+# Beside PyTorch, transformers and peft, in turn: how fast the same step is, and whether a real task's curves agree.
+# torch.compile wants a C++ compiler and Python's headers; another allocator is one of the settings that are tried.
+# PEERS holds more options: make bench-peers PEERS="--shapes S --rounds 1".
+bench-peers: build
+	@bash tools/install_dependencies.sh $(PYTHON_VENV) g++:g++ python3-dev libjemalloc2
+	@python3 tools/bench_peers.py --build $(BUILD) $(PEERS)
+
+bench-peers-task: build
+	@bash tools/install_dependencies.sh $(PYTHON_VENV)
+	@python3 tools/bench_peers.py --build $(BUILD) --task gsm8k $(PEERS)
 
 clean:
 	rm -rf build build-*

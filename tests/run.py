@@ -195,11 +195,14 @@ def llama_cpp(build):
     return {"LLAMA_CPP_MODULES": str(folder)}
 
 
+def parity_python(build):
+    """The python that has PyTorch, transformers and peft: the one given, or an environment of their own."""
+    return os.environ.get("PARITY_PYTHON") or environment(build / "venv-parity", PARITY_PACKAGES, install_torch)
+
+
 def suite_parity(build, count):
     say("parity: live, against PyTorch, transformers, peft and llama.cpp")
-    given = os.environ.get("PARITY_PYTHON")
-    python = given or environment(build / "venv-parity", PARITY_PACKAGES, install_torch)
-    suite_python(python, "tests/parity", build, count, **llama_cpp(build))
+    suite_python(parity_python(build), "tests/parity", build, count, **llama_cpp(build))
 
 
 SUITES = {"style": suite_style, "c": suite_c, "clients": suite_clients, "browser": suite_browser, "crash": suite_crash, "parity": suite_parity}
