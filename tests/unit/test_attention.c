@@ -355,9 +355,9 @@ static void check_tree(struct attention_case *c) {
 
 static void test_attention_of_trees_is_that_of_the_sequences(void **state) {
     (void)state;
-    static const size_t dims[] = {24, 48, 64, 128};
+    static const size_t dims[] = {24, 64};
     for (size_t i = 0; i < WINDOWS; i++)
-        for (size_t dim = 0; dim < 4; dim++) {
+        for (size_t dim = 0; dim < 2; dim++) {
             struct attention_case c = {.shape = shape_of(4, 2, dims[dim], windows[i])};
             grow(&c, 4 * i + dim, 12, 90);
             grow(&c, 4 * i + dim + 50, 1, 40);
