@@ -80,11 +80,13 @@ static int computes_end(void **state) {
 
 // ---- forward ----
 
+// All mixtures of operands and f32 where there are few rows; else all of one kind.
 static void check_forward(struct attention_case *c) {
+    int step = c->rows + c->key_rows < 1000 ? 1 : OPERANDS;
     case_fill(c);
     struct attention_result want = naive_attention(c, false);
     for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++)
-        for (int operands = 0; operands <= OPERANDS && computes[path]; operands++) {
+        for (int operands = 0; operands <= OPERANDS && computes[path]; operands += step) {
             struct attention_result got = attention_of(computes[path], c, operands, false);
             assert_forward(computes[path], c, &got, &want, operands);
             result_free(&got);
@@ -116,7 +118,7 @@ static void test_attention_of_many_keys_follows_the_formula(void **state) {
     (void)state;
     check_history(shape_of(2, 1, 64, 0), (size_t[]){41, 13}, (size_t[]){1100, 2200});
     check_history(shape_of(2, 1, 256, 0), (size_t[]){15, 9}, (size_t[]){1030, 500});
-    check_history(shape_of(1, 1, 512, 0), (size_t[]){33, 11}, (size_t[]){300, 1013});
+    check_history(shape_of(1, 1, 512, 0), (size_t[]){33, 11}, (size_t[]){300, 501});
 }
 
 static void test_attention_of_many_queries_follows_the_formula(void **state) {
@@ -129,7 +131,7 @@ static void test_attention_of_few_queries_follows_the_formula(void **state) {
     (void)state;
     check_history(shape_of(4, 2, 24, 0), (size_t[]){1, 2}, (size_t[]){299, 0});
     check_history(shape_of(4, 1, 64, 0), (size_t[]){7, 1}, (size_t[]){1500, 1});
-    check_history(shape_of(2, 2, 128, 0), (size_t[]){1, 6}, (size_t[]){30, 1024});
+    check_history(shape_of(2, 2, 128, 0), (size_t[]){1, 6}, (size_t[]){30, 260});
 }
 
 // ---- the gradient ----
@@ -170,15 +172,14 @@ static void test_attention_gradient_follows_the_formula(void **state) {
 
 static void test_attention_gradient_of_many_keys_follows_the_formula(void **state) {
     (void)state;
-    check_sequences(shape_of(2, 1, 24, 0), 1101, 5);
-    check_sequences(shape_of(1, 1, 64, 0), 545, 513);
-    check_sequences(shape_of(1, 1, 256, 0), 551, 3);
+    check_sequences(shape_of(1, 1, 24, 0), 1101, 5);
+    check_sequences(shape_of(1, 1, 64, 0), 545, 15);
 }
 
 static void test_attention_gradient_of_the_largest_heads_follows_the_formula(void **state) {
     (void)state;
-    check_sequences(shape_of(2, 1, 384, 0), 333, 35);
-    check_sequences(shape_of(1, 1, ATTENTION_HEAD_DIM, 0), 533, 15);
+    check_sequences(shape_of(1, 1, 384, 0), 333, 35);
+    check_sequences(shape_of(1, 1, ATTENTION_HEAD_DIM, 0), 281, 15);
 }
 
 // The sum of doutput ∘ output where one input has moved along a direction.
@@ -258,7 +259,7 @@ static void test_attention_of_trees_follows_the_formula(void **state) {
 static void test_attention_of_deep_trees_follows_the_formula(void **state) {
     (void)state;
     for (size_t i = 0; i < WINDOWS; i++) {
-        struct attention_case c = {.shape = shape_of(1, 1, 64, windows[i])};
+        struct attention_case c = {.shape = shape_of(1, 1, 24, windows[i])};
         size_t root = add_node(&c, 505, NO_PARENT), inner = add_node(&c, 131, root);
         add_node(&c, 1, inner);
         add_node(&c, 417, inner);
@@ -355,9 +356,9 @@ static void check_tree(struct attention_case *c) {
 
 static void test_attention_of_trees_is_that_of_the_sequences(void **state) {
     (void)state;
-    static const size_t dims[] = {24, 48, 64, 128};
+    static const size_t dims[] = {24, 64};
     for (size_t i = 0; i < WINDOWS; i++)
-        for (size_t dim = 0; dim < 4; dim++) {
+        for (size_t dim = 0; dim < 2; dim++) {
             struct attention_case c = {.shape = shape_of(4, 2, dims[dim], windows[i])};
             grow(&c, 4 * i + dim, 12, 90);
             grow(&c, 4 * i + dim + 50, 1, 40);
