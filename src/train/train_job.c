@@ -82,6 +82,32 @@ bool train_job_read_spec(const char *directory, struct train_spec *spec, struct 
     return ok;
 }
 
+// A run goes on with more or fewer cores, more or less memory, and on another day.
+static const char *const may_differ[] = {"threads", "memory", "chat_time"};
+
+static bool same_run(const json_t *present, const json_t *wanted) {
+    json_t *one = json_copy((json_t *)present), *other = json_copy((json_t *)wanted);
+    for (size_t i = 0; i < sizeof may_differ / sizeof *may_differ; i++) {
+        json_object_del(one, may_differ[i]);
+        json_object_del(other, may_differ[i]);
+    }
+    bool same = json_equal(one, other);
+    json_decref(one);
+    json_decref(other);
+    return same;
+}
+
+// Of a run that goes on: the date of its first day stays.
+static bool take_over(
+    const char *directory, const json_t *present, json_t *wanted, struct error *error) {
+    if (!same_run(present, wanted))
+        return error_set(error, ERROR_CONFLICT,
+            "%s holds a run with other settings; give another --output, or remove it", directory);
+    json_t *date = json_object_get(present, "chat_time");
+    return !date || json_object_set(wanted, "chat_time", date) == 0 ||
+           memory_error(error, "spec.json");
+}
+
 bool train_job_create(const char *directory, const struct train_spec *spec, struct error *error) {
     char path[FILE_PATH_SIZE];
     json_t *wanted = train_spec_json(spec);
@@ -90,20 +116,10 @@ bool train_job_create(const char *directory, const struct train_spec *spec, stru
               file_path(path, sizeof path, error, directory, JOB_SPEC_FILE);
     if (ok && file_exists(path)) {
         json_t *present = read_spec_file(directory, error);
-        // A run goes on with more or fewer cores, more or less memory, and on another day.
-        json_object_del(present, "threads");
-        json_object_del(wanted, "threads");
-        json_object_del(present, "memory");
-        json_object_del(wanted, "memory");
-        json_object_del(present, "chat_time");
-        json_object_del(wanted, "chat_time");
-        ok = present &&
-             (json_equal(present, wanted) ||
-                 error_set(error, ERROR_CONFLICT,
-                     "%s holds a run with other settings; give another --output, or remove it",
-                     directory));
+        ok = present && take_over(directory, present, wanted, error);
         json_decref(present);
-    } else if (ok) {
+    }
+    if (ok) {
         char *text = json_dumps(wanted, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
         ok = text ? file_write_atomic(path, text, strlen(text), error)
                   : memory_error(error, "spec.json");

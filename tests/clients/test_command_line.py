@@ -68,6 +68,29 @@ class Offline(InAFolder):
         self.assertGreater(counts["tokens"], counts["trained_tokens"])
         self.assertIn("12", self.good("validate", self.few()))
 
+    def test_validate_says_what_training_computes(self):
+        apart = json.loads(self.good("validate", self.few(), "--batch-size", 1, "--json"))
+        shared = json.loads(self.good("validate", self.few(), "--batch-size", 4, "--json"))
+        self.assertEqual(apart["tokens_after_shared_prefixes"], apart["tokens"] - 12)
+        self.assertLess(shared["tokens_after_shared_prefixes"], apart["tokens_after_shared_prefixes"])
+        self.assertEqual(shared["batch_size"], 4)
+        output = self.folder / "out"
+        self.good("train", self.few(), "--output", output, "--epochs", 1, "--batch-size", 4, "--memory", "1.5GB",
+                  "--quiet")
+        plan = json.loads((output / "events.jsonl").read_text().splitlines()[0])
+        self.assertEqual(plan["computed_tokens"], shared["tokens_after_shared_prefixes"])
+        self.assertIn("size such as 4GB", self.bad(2, "train", self.few(), "--output", output, "--memory", "4XB"))
+        self.assertIn("'memory' allows 1 MB", self.bad(1, "train", self.few(), "--output", self.folder / "no",
+                                                        "--memory", "1MB"))
+
+    def test_bench_train_compares_shared_prefixes(self):
+        result = json.loads(self.good("bench", "train", "--model", "temper/mini-instruct", "--examples",
+                                      "shared-prefixes", "--steps", 1, "--threads", 1, "--json"))
+        self.assertLess(result["tokens_computed"], 0.4 * result["tokens_held"])
+        self.assertGreater(result["median_seconds_without_sharing"], 0)
+        for wrong in (["--weights", "q8_0"], ["--examples", "none"], ["--length", 1], ["--full", "--weights", "int8"]):
+            self.bad(1, "bench", "train", *wrong)
+
     def test_validate_names_faults_by_their_lines(self):
         path = self.few()
         with open(path, "a") as file:
@@ -216,6 +239,8 @@ class JobDirectory(InAFolder):
         self.assertEqual(self.statuses(job), ["validating_files", "queued", "running", "succeeded"])
         plan = [event for event in self.events(job) if event["type"] == "plan"][-1]
         self.assertEqual((plan["examples"], plan["total_steps"]), (20, 10))
+        said = [event["message"] for event in self.events(job) if event["type"] == "message"][0]
+        self.assertIn(f"holds {plan['tokens']} tokens, of which an epoch computes {plan['computed_tokens']}", said)
         metrics = [event for event in self.events(job) if event["type"] == "metrics"]
         self.assertEqual([event["step"] for event in metrics], list(range(1, 11)))
         checkpoints = [event for event in self.events(job) if event["type"] == "checkpoint"]

@@ -195,6 +195,8 @@ static void test_supervisor_trains_on_from_a_fine_tuned_model(void **state) {
     json_t *spec = json_loads(text, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(spec, "base_model_name")), "owner/base");
     assert_non_null(json_string_value(json_object_get(spec, "adapter")));
+    assert_int_equal(json_integer_value(json_object_get(spec, "threads")), 1);
+    assert_int_equal(json_integer_value(json_object_get(spec, "memory")), 1 << 20);
     json_decref(spec);
     memory_free(text);
     // The model that it began with may go while it runs: its own result does not depend on it.

@@ -22,7 +22,7 @@ struct fixture {
 static inline void open_supervisor(struct fixture *f) {
     struct error error;
     struct supervisor_options options = {
-        .store = f->store, .data = f->data, .launcher = f->launcher, .share.threads = 1};
+        .store = f->store, .data = f->data, .launcher = f->launcher, .share = {1, 1 << 20}};
     assert_true(supervisor_open(&f->supervisor, &options, &error));
 }
 

@@ -48,6 +48,68 @@ static void test_train_job_does_not_go_on_with_another_template(void **state) {
     test_directory_remove(directory);
 }
 
+static void fill(struct train_spec *spec, int threads, uint64_t memory, bool separate) {
+    train_spec_init(spec);
+    spec->model = memory_copy_string("/models/a");
+    spec->training_file = memory_copy_string("/data.jsonl");
+    spec->threads = threads;
+    spec->memory = memory;
+    spec->separate = separate;
+}
+
+// Cores and memory may change between two starts, and the later start's hold; what decides the
+// result may not.
+static void test_train_job_goes_on_with_other_cores_and_memory(void **state) {
+    (void)state;
+    static const struct {
+        int threads;
+        uint64_t memory;
+        bool separate, good;
+    } starts[] = {{2, 0, false, true}, {1, (uint64_t)4 << 30, false, true}, {1, 0, true, false}};
+    char *directory = test_directory();
+    struct error error;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        struct train_spec spec, read;
+        fill(&spec, starts[i].threads, starts[i].memory, starts[i].separate);
+        assert_true(train_job_create(directory, &spec, &error) == starts[i].good);
+        json_t *root = read_spec(directory);
+        train_spec_init(&read);
+        assert_true(train_spec_read(&read, root, &error));
+        if (starts[i].good) {
+            assert_int_equal(read.threads, starts[i].threads);
+            assert_int_equal(read.memory, starts[i].memory);
+        }
+        assert_true(train_spec_shares(&read));
+        json_decref(root);
+        train_spec_free(&read);
+        train_spec_free(&spec);
+    }
+    test_directory_remove(directory);
+}
+
+static void test_train_spec_shares_prefixes_unless_told_or_with_dropout(void **state) {
+    (void)state;
+    struct train_spec spec, read;
+    struct error error;
+    fill(&spec, 0, 0, true);
+    json_t *root = train_spec_json(&spec);
+    train_spec_init(&read);
+    assert_true(train_spec_read(&read, root, &error));
+    assert_false(train_spec_shares(&read));
+    json_object_set_new(root, "shared_prefixes", json_true());
+    json_object_set_new(json_object_get(root, "lora"), "dropout", json_real(0.1));
+    assert_true(train_spec_read(&read, root, &error));
+    assert_false(train_spec_shares(&read));
+    read.full.on = true; // which has no dropout
+    assert_true(train_spec_shares(&read));
+    json_object_set_new(root, "shared_prefixes", json_string("no"));
+    assert_false(train_spec_read(&read, root, &error));
+    assert_non_null(strstr(error.message, "'shared_prefixes' must be true or false"));
+    json_decref(root);
+    train_spec_free(&read);
+    train_spec_free(&spec);
+}
+
 static void test_train_spec_reads_what_it_writes_of_templates(void **state) {
     (void)state;
     char *directory = test_directory();
@@ -73,6 +135,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_job_keeps_the_date_of_its_first_day),
         cmocka_unit_test(test_train_job_does_not_go_on_with_another_template),
+        cmocka_unit_test(test_train_job_goes_on_with_other_cores_and_memory),
+        cmocka_unit_test(test_train_spec_shares_prefixes_unless_told_or_with_dropout),
         cmocka_unit_test(test_train_spec_reads_what_it_writes_of_templates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
