@@ -397,35 +397,37 @@ static inline lanes logits_at(const element *logits, size_t vocabulary, size_t a
     return load_logits(buffer);
 }
 
-static float largest_logit(const element *logits, size_t vocabulary) {
-    lanes largest[4];
-    for (size_t part = 0; part < 4; part++)
-        largest[part] = lanes_all(-INFINITY);
-    for (size_t i = 0; i < vocabulary; i += 4 * LANES)
-        for (size_t part = 0; part < 4 && i + part * LANES < vocabulary; part++)
-            largest[part] =
-                lanes_larger(logits_at(logits, vocabulary, i + part * LANES), largest[part]);
-    return lanes_maximum(
-        lanes_larger(lanes_larger(largest[0], largest[1]), lanes_larger(largest[2], largest[3])));
+struct logit_sums {
+    float largest, exponentials; // max, and Σ exp(logit - reference)
+};
+
+static struct logit_sums sum_logits(const element *logits, size_t vocabulary, float reference) {
+    enum { CHAINS = 2 };
+    lanes largest[CHAINS] = {lanes_all(-INFINITY), lanes_all(-INFINITY)}, sum[CHAINS] = {{0}};
+    for (size_t i = 0; i < vocabulary; i += CHAINS * LANES)
+        for (size_t chain = 0; chain < CHAINS && i + chain * LANES < vocabulary; chain++) {
+            lanes values = logits_at(logits, vocabulary, i + chain * LANES);
+            largest[chain] = lanes_larger(values, largest[chain]);
+            sum[chain] += exponential(values - reference);
+        }
+    return (struct logit_sums){
+        lanes_maximum(lanes_larger(largest[0], largest[1])), lanes_sum(sum[0] + sum[1])};
 }
 
-static float exponentials(const element *logits, size_t vocabulary, float largest) {
-    lanes sum = lanes_all(0), more = lanes_all(0);
-    for (size_t i = 0; i < vocabulary; i += 2 * LANES) {
-        sum += exponential(logits_at(logits, vocabulary, i) - largest);
-        if (i + LANES < vocabulary)
-            more += exponential(logits_at(logits, vocabulary, i + LANES) - largest);
-    }
-    return lanes_sum(sum + more);
-}
-
+// The target's logit is as good a reference as the largest, unless they are very far apart: then
+// the sum is no use, and is made once more.
 static float cross_entropy(
     void *row, size_t vocabulary, size_t target, float weight, bool gradient, bool *hit) {
+    const float most = 1e30f;
     element *logits = row;
-    float largest = largest_logit(logits, vocabulary);
-    float of_target = lanes_maximum(logits_at(logits + target, 1, 0));
-    float log_sum = largest + logf(exponentials(logits, vocabulary, largest));
-    *hit = of_target >= largest;
+    float of_target = lanes_maximum(logits_at(logits + target, 1, 0)), reference = of_target;
+    struct logit_sums sums = sum_logits(logits, vocabulary, reference);
+    if (!(sums.exponentials < most) && sums.largest > reference) {
+        reference = sums.largest;
+        sums = sum_logits(logits, vocabulary, reference);
+    }
+    float log_sum = reference + logf(sums.exponentials);
+    *hit = of_target >= sums.largest;
     if (!gradient) return log_sum - of_target;
     for (size_t i = 0; i < vocabulary; i += LANES) {
         lanes p = exponential(logits_at(logits, vocabulary, i) - log_sum) * weight;
