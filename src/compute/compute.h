@@ -91,8 +91,8 @@ struct operand {
 
 enum data_type compute_operand_type(const struct compute *compute);
 
-// Room for whole vectors, and an odd number of cache lines, so that rows do not all fall onto the same
-// few lines of the cache.
+// Room for whole vectors, and an odd number of cache lines, so that rows do not all fall onto the
+// same few lines of the cache.
 size_t compute_operand_stride(size_t columns);
 
 struct matrix compute_operand_matrix(

@@ -60,6 +60,10 @@ struct gemm_kernel {
     // tile [rows ≤ mr][width] = Σ of the segments' products, or += with `accumulate`.
     void (*multiply)(const struct gemm_segment *segments, size_t count, float *tile, size_t stride,
         size_t rows, size_t width, bool accumulate);
+    // The same of one run of k whose right operand lies as it is: `depth` rows of operands,
+    // b_stride elements apart, of which nr columns may be read.
+    void (*multiply_unpacked)(const struct gemm_segment *segment, size_t b_stride, float *tile,
+        size_t stride, size_t rows, bool accumulate);
     // Keeps the multipliers busy from registers alone; returns the operations done, 2 a
     // multiply-add.
     double (*saturate)(size_t rounds);

@@ -11,17 +11,20 @@
 #include "compute/compute_internal.h"
 
 enum {
-    STRIP_PANELS = 4,    // of a task at most
-    ROW_GROUP = 8,       // tiles of mr rows that a panel meets while it is in the first level
-    PART_ROWS = 1008,    // of a task at most
-    LEAST_ROWS = 196,    // for which packing a strip is still worth its time
-    TILE_BYTES = 1 << 20 // of sums that wait for the rest of k
+    STRIP_PANELS = 4,     // of a task at most
+    ROW_GROUP = 8,        // tiles of mr rows that a panel meets while it is in the first level
+    PART_ROWS = 1008,     // of a task at most
+    LEAST_ROWS = 196,     // for which packing a strip is still worth its time
+    UNPACKED_ROWS = 64,   // for which it is not, where it can be done without
+    UNPACKED_DEPTH = 384, // rows of a right operand that stay in the first level
+    TILE_BYTES = 1 << 20  // of sums that wait for the rest of k
 };
 
 struct layout {
     const struct product *product;
-    size_t depth; // of all terms together
-    size_t block; // of k that is packed at a time
+    bool unpacked; // the right operand meets so few rows that packing it would take as long
+    size_t depth;  // of all terms together
+    size_t block;  // of k that is packed at a time
     size_t strip_columns, strips, part_rows, parts, tasks;
 };
 
@@ -114,11 +117,31 @@ static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t
     l->tasks = l->strips * l->parts;
 }
 
-static void make_layout(struct layout *l, const struct product *product,
-    const struct gemm_kernel *kernel, size_t threads) {
+// A right operand of operands, as gradients of LoRA's matrices have it.
+static bool goes_unpacked(const struct compute *compute, const struct product *p) {
+    const struct matrix *b = &p->terms[0].b;
+    return p->m <= UNPACKED_ROWS && p->term_count == 1 && !p->twin_terms &&
+           !p->terms[0].b_transposed && b->type == compute->operands->type &&
+           b->stride >= round_up(p->n, compute->gemm->nr);
+}
+
+static void cut_panels(struct layout *l, const struct gemm_kernel *kernel) {
+    l->strip_columns = kernel->nr;
+    l->strips = l->tasks = parts_of(l->product->n, kernel->nr);
+    l->part_rows = l->product->m;
+    l->parts = 1;
+}
+
+static void make_layout(struct layout *l, const struct compute *compute,
+    const struct product *product, size_t threads) {
+    const struct gemm_kernel *kernel = compute->gemm;
     l->product = product;
     cut_depth(l, kernel);
-    cut_tasks(l, kernel, threads);
+    l->unpacked = goes_unpacked(compute, product);
+    if (l->unpacked)
+        cut_panels(l, kernel);
+    else
+        cut_tasks(l, kernel, threads);
 }
 
 // ---- one task ----
@@ -297,6 +320,25 @@ static void multiply_block(const struct task *t, const struct block *block) {
     }
 }
 
+// One panel, all rows, some of k at a time.
+static void multiply_unpacked(const struct task *t) {
+    const struct gemm_kernel *kernel = t->compute->gemm;
+    const struct product_term *term = &t->layout->product->terms[0];
+    size_t size = kernel->element_size, depth = term_depth(term);
+    size_t parts = parts_of(t->rows, kernel->mr);
+    for (size_t k = 0; k < depth; k += UNPACKED_DEPTH)
+        for (size_t part = 0; part < parts; part++) {
+            size_t row = t->rows * part / parts, end = t->rows * (part + 1) / parts;
+            struct gemm_segment segment = {
+                (const uint8_t *)term->a.data + (row * term->a.stride + k) * size, term->a.stride,
+                (const uint8_t *)term->b.data + (k * term->b.stride + t->column) * size,
+                smaller(UNPACKED_DEPTH, depth - k)};
+            kernel->multiply_unpacked(
+                &segment, term->b.stride, t->tile + row * kernel->nr, kernel->nr, end - row, k > 0);
+        }
+    finish_panel(t, 0, 0, t->rows, t->tile, NULL);
+}
+
 static void product_task(void *context, size_t task, int worker) {
     const struct products_work *w = context;
     const struct layout *l = w->layouts;
@@ -314,6 +356,10 @@ static void product_task(void *context, size_t task, int worker) {
     t.packed = (uint8_t *)t.tile + TILE_BYTES;
     size_t mr = w->compute->gemm->mr;
     t.group_rows = round_up(even_part(t.rows, ROW_GROUP * mr), mr);
+    if (l->unpacked) {
+        multiply_unpacked(&t);
+        return;
+    }
     struct block block = {0};
     do {
         next_block(&block, l, w->compute->gemm);
@@ -348,7 +394,7 @@ void compute_products(struct compute *compute, const struct product *products, s
         size_t here = smaller(TOGETHER, count - first), tasks = 0;
         struct compute_cost cost = {.operation = products[first].operation};
         for (size_t i = 0; i < here; i++) {
-            make_layout(&layouts[i], &products[first + i], compute->gemm,
+            make_layout(&layouts[i], compute, &products[first + i],
                 parts_of((size_t)compute_threads(compute), here));
             tasks += layouts[i].tasks;
             cost.operations += product_operations(&products[first + i]);

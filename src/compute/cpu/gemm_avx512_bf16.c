@@ -126,18 +126,27 @@ static void pack_quantized(uint32_t *panel, size_t width, const struct matrix *m
     }
 }
 
-// 32 columns of bf16, two rows at a time: the way of input gradients.
+// 32 columns of two rows of bf16, element beside element: the first and the last 16 of them.
+static inline __m512i first_pairs(__m512i even, __m512i odd) {
+    const __m512i order = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9,
+        40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+    return _mm512_permutex2var_epi16(even, order, odd);
+}
+
+static inline __m512i last_pairs(__m512i even, __m512i odd) {
+    const __m512i order = _mm512_set_epi16(63, 31, 62, 30, 61, 29, 60, 28, 59, 27, 58, 26, 57, 25,
+        56, 24, 55, 23, 54, 22, 53, 21, 52, 20, 51, 19, 50, 18, 49, 17, 48, 16);
+    return _mm512_permutex2var_epi16(even, order, odd);
+}
+
+// The way of input gradients.
 static void pack_whole_columns(
     uint32_t *panel, const uint8_t *data, size_t row_bytes, size_t depth) {
-    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40,
-        8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
-    const __m512i high = _mm512_or_si512(low, _mm512_set1_epi16(16));
     for (size_t k = 0; k < depth; k += 2, panel += NR, data += 2 * row_bytes) {
-        __m512i first = _mm512_loadu_si512(data);
-        __m512i second =
-            k + 1 < depth ? _mm512_loadu_si512(data + row_bytes) : _mm512_setzero_si512();
-        _mm512_storeu_si512(panel, _mm512_permutex2var_epi16(first, low, second));
-        _mm512_storeu_si512(panel + 16, _mm512_permutex2var_epi16(first, high, second));
+        __m512i even = _mm512_loadu_si512(data);
+        __m512i odd = k + 1 < depth ? _mm512_loadu_si512(data + row_bytes) : _mm512_setzero_si512();
+        _mm512_storeu_si512(panel, first_pairs(even, odd));
+        _mm512_storeu_si512(panel + 16, last_pairs(even, odd));
     }
 }
 
@@ -258,6 +267,74 @@ static void bf16_multiply(const struct gemm_segment *segments, size_t count, flo
     }
 }
 
+static inline __attribute__((always_inline)) void multiply_unpacked(
+    const struct gemm_segment *segment, size_t b_stride, float *tile, size_t stride,
+    bool accumulate, const size_t rows) {
+    enum { AHEAD = 24, vectors = 2 };
+    __m512 sum[MR][2];
+#pragma GCC unroll 14
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < vectors; v++)
+            sum[i][v] =
+                accumulate ? _mm512_loadu_ps(tile + i * stride + 16 * v) : _mm512_setzero_ps();
+    size_t step = segment->a_stride * 2, triple = 3 * step, row = b_stride * 2;
+    const uint8_t *a = segment->a, *b = segment->panel;
+    const uint8_t *middle = a + 5 * step, *last = a + 10 * step;
+    for (size_t k = 0; k < segment->depth; k += 2) {
+        _mm_prefetch((const char *)b + AHEAD * row, _MM_HINT_T0);
+        _mm_prefetch((const char *)b + (AHEAD + 1) * row, _MM_HINT_T0);
+        __m512i even = _mm512_loadu_si512(b);
+        __m512i odd = k + 1 < segment->depth ? _mm512_loadu_si512(b + row) : _mm512_setzero_si512();
+        __m512bh b0 = (__m512bh)first_pairs(even, odd), b1 = (__m512bh)last_pairs(even, odd);
+        MULTIPLY_ROW(0, a)
+        MULTIPLY_ROW(1, a + step)
+        MULTIPLY_ROW(2, a + 2 * step)
+        MULTIPLY_ROW(3, a + triple)
+        MULTIPLY_ROW(4, a + 4 * step)
+        MULTIPLY_ROW(5, middle)
+        MULTIPLY_ROW(6, middle + step)
+        MULTIPLY_ROW(7, middle + 2 * step)
+        MULTIPLY_ROW(8, middle + triple)
+        MULTIPLY_ROW(9, middle + 4 * step)
+        MULTIPLY_ROW(10, last)
+        MULTIPLY_ROW(11, last + step)
+        MULTIPLY_ROW(12, last + 2 * step)
+        MULTIPLY_ROW(13, last + triple)
+        a += 4, middle += 4, last += 4, b += 2 * row;
+    }
+#pragma GCC unroll 14
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < vectors; v++)
+            _mm512_storeu_ps(tile + i * stride + 16 * v, sum[i][v]);
+}
+
+#define UNPACKED_CASE(n)                                                                           \
+    case n:                                                                                        \
+        multiply_unpacked(segment, b_stride, tile, stride, accumulate, n);                         \
+        break;
+
+static void bf16_multiply_unpacked(const struct gemm_segment *segment, size_t b_stride, float *tile,
+    size_t stride, size_t rows, bool accumulate) {
+    switch (rows) {
+        UNPACKED_CASE(1)
+        UNPACKED_CASE(2)
+        UNPACKED_CASE(3)
+        UNPACKED_CASE(4)
+        UNPACKED_CASE(5)
+        UNPACKED_CASE(6)
+        UNPACKED_CASE(7)
+        UNPACKED_CASE(8)
+        UNPACKED_CASE(9)
+        UNPACKED_CASE(10)
+        UNPACKED_CASE(11)
+        UNPACKED_CASE(12)
+        UNPACKED_CASE(13)
+        UNPACKED_CASE(14)
+    default:
+        break;
+    }
+}
+
 static double bf16_saturate(size_t rounds) {
     enum { CHAINS = 24 };
     __m512 sum[CHAINS];
@@ -283,5 +360,6 @@ const struct gemm_kernel gemm_kernel_avx512_bf16 = {
     .kc = KC,
     .pack = bf16_pack,
     .multiply = bf16_multiply,
+    .multiply_unpacked = bf16_multiply_unpacked,
     .saturate = bf16_saturate,
 };

@@ -123,6 +123,60 @@ static void gemm_multiply(const struct gemm_segment *segments, size_t count, flo
     }
 }
 
+static inline __attribute__((always_inline)) void multiply_unpacked(
+    const struct gemm_segment *segment, size_t b_stride, float *tile, size_t stride,
+    bool accumulate, const size_t rows) {
+    vector sum[GEMM_MR][2];
+#pragma GCC unroll 14
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < 2; v++) {
+            vector zero = {0};
+            sum[i][v] = accumulate ? *(const vector *)(tile + i * stride + v * VECTOR) : zero;
+        }
+    const float *a = segment->a, *b = segment->panel;
+    for (size_t l = 0; l < segment->depth; l++, a++, b += b_stride) {
+        vector b0 = *(const vector *)b, b1 = *(const vector *)(b + VECTOR);
+#pragma GCC unroll 14
+        for (size_t i = 0; i < rows; i++) {
+            float x = a[i * segment->a_stride];
+            sum[i][0] += x * b0;
+            sum[i][1] += x * b1;
+        }
+    }
+#pragma GCC unroll 14
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < 2; v++)
+            *(vector *)(tile + i * stride + v * VECTOR) = sum[i][v];
+}
+
+#define UNPACKED_CASE(n)                                                                           \
+    case n:                                                                                        \
+        if (n <= GEMM_MR)                                                                          \
+            multiply_unpacked(segment, b_stride, tile, stride, accumulate, n > GEMM_MR ? 1 : n);   \
+        break;
+
+static void gemm_multiply_unpacked(const struct gemm_segment *segment, size_t b_stride, float *tile,
+    size_t stride, size_t rows, bool accumulate) {
+    switch (rows) {
+        UNPACKED_CASE(1)
+        UNPACKED_CASE(2)
+        UNPACKED_CASE(3)
+        UNPACKED_CASE(4)
+        UNPACKED_CASE(5)
+        UNPACKED_CASE(6)
+        UNPACKED_CASE(7)
+        UNPACKED_CASE(8)
+        UNPACKED_CASE(9)
+        UNPACKED_CASE(10)
+        UNPACKED_CASE(11)
+        UNPACKED_CASE(12)
+        UNPACKED_CASE(13)
+        UNPACKED_CASE(14)
+    default:
+        break;
+    }
+}
+
 static double gemm_saturate(size_t rounds) {
     vector sum[GEMM_MR * 2], x;
     for (size_t j = 0; j < VECTOR; j++)
@@ -148,5 +202,6 @@ const struct gemm_kernel GEMM_KERNEL = {
     .kc = GEMM_KC,
     .pack = gemm_pack,
     .multiply = gemm_multiply,
+    .multiply_unpacked = gemm_multiply_unpacked,
     .saturate = gemm_saturate,
 };
