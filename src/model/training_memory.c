@@ -7,7 +7,7 @@
 #include "model/training_internal.h"
 
 enum {
-    LOGIT_BYTES = 56 << 20, // of a chunk of logits, whatever the vocabulary
+    LOGIT_BYTES = 56 << 20, // of a chunk of logits and their transpose, whatever the vocabulary
     LINE = 64,
 };
 
@@ -66,9 +66,20 @@ static void deal_layer(struct layer_activations *a, const struct model_config *c
     }
 }
 
-static size_t logit_rows(const struct model_config *c, size_t max_rows, size_t element) {
-    size_t rows = LOGIT_BYTES / (compute_operand_stride(c->vocabulary_size) * element);
-    return rows < 1 ? 1 : rows > max_rows ? max_rows : rows;
+// Where the output layer is trained, logits stand twice, once as they are and once transposed.
+static size_t logit_bytes(
+    const struct model_config *c, const struct lora *lora, size_t rows, size_t element) {
+    size_t bytes = rows * compute_operand_stride(c->vocabulary_size) * element;
+    return lora ? bytes : bytes + c->vocabulary_size * compute_operand_stride(rows + 1) * element;
+}
+
+static size_t logit_rows(
+    const struct model_config *c, const struct lora *lora, size_t max_rows, size_t element) {
+    size_t rows = LOGIT_BYTES / (c->vocabulary_size * element);
+    if (rows > max_rows) rows = max_rows;
+    while (rows > 1 && logit_bytes(c, lora, rows, element) > LOGIT_BYTES)
+        rows--;
+    return rows < 1 ? 1 : rows;
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -111,7 +122,7 @@ static void deal_gradients(struct training *t, const struct model_config *c,
 
 static void deal_shared(struct training *t, const struct model_config *c, const struct lora *lora,
     size_t rows, struct dealer *dealer) {
-    t->logit_rows = logit_rows(c, rows, dealer->element);
+    t->logit_rows = logit_rows(c, lora, rows, dealer->element);
     t->last = deal(dealer, rows * c->hidden_size);
     t->norm = deal_operand(dealer, rows, c->hidden_size);
     t->activation = deal_operand(dealer, rows, c->intermediate_size);

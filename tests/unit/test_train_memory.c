@@ -107,6 +107,34 @@ static void test_train_memory_takes_fewer_rows_of_a_larger_model(void **state) {
     assert_int_equal(train_memory_rows(&larger, &rank_16, &data), 3000);
 }
 
+// Logits come some rows at a time: what they take does not grow with the vocabulary and the batch.
+static void test_train_memory_of_logits_stays_small(void **state) {
+    (void)state;
+    enum { ROWS = 4096, VOCABULARY = 128256 };
+    struct model_config small = {.hidden_size = 8,
+        .intermediate_size = 8,
+        .layers = 1,
+        .heads = 1,
+        .kv_heads = 1,
+        .head_dim = 8,
+        .vocabulary_size = 1};
+    struct model_config large = small;
+    large.vocabulary_size = VOCABULARY;
+    for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
+        struct compute *compute;
+        struct error error;
+        if (!compute_create(&compute, 1, path, &error)) continue;
+        for (int full = 0; full < 2; full++) {
+            const struct lora *lora = full ? NULL : &rank_16;
+            uint64_t without = training_bytes_on(compute, &small, lora, ROWS, UINT64_MAX);
+            uint64_t with = training_bytes_on(compute, &large, lora, ROWS, UINT64_MAX);
+            assert_true(with > without);
+            assert_true(with - without < 64000000);
+        }
+        compute_free(compute);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train_memory_names_the_length_that_would_fit),
@@ -115,6 +143,7 @@ int main(void) {
         cmocka_unit_test(test_train_memory_says_when_the_optimizer_alone_is_too_large),
         cmocka_unit_test(test_train_memory_refuses_a_spec_before_the_model_is_opened),
         cmocka_unit_test(test_train_memory_takes_fewer_rows_of_a_larger_model),
+        cmocka_unit_test(test_train_memory_of_logits_stays_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
