@@ -1,7 +1,7 @@
 """The three tasks that copy: JSON from a request, a field out of a message, a note rewritten in a given form.
 
 Requests, messages and notes of the training file and of the held-out file have words of their own, and every value (a
-name, a number, a product, a place) belongs to one split alone. Names have several pieces, as real ones do.
+name, a number, a product, a place) belongs to one split alone in each task, but for one verb. Names have several pieces.
 """
 
 SLOTS = {
