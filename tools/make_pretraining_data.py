@@ -18,7 +18,7 @@ import random
 import re
 from pathlib import Path
 
-from pretraining import classification, structured, texts, values
+from pretraining import classification, meaning, notes, structured, texts, values
 
 CHARACTERS_PER_TOKEN = 2.15
 BOOK_SHARE = 0.33
@@ -83,8 +83,18 @@ def shelf_pieces(rng, shelf):
     return found
 
 
+def prepare(shelves):
+    """Gives the makers of chats the words and sentences of the books."""
+    simple = shelves[0] + shelves[1]
+    values.load_vocabulary(simple)
+    texts.load_sentences(short_sentences(simple))
+    meaning.load_ranks()
+    # Sentences whose words tell a field or a mood, and sentences with a gap, may be of the other books, too.
+    meaning.load(short_sentences(simple + shelves[2][::2]))
+
+
 def short_sentences(shelf):
-    """Sentences of the children's books that chats may quote."""
+    """Sentences of books that chats may quote."""
     found = set()
     for book in shelf:
         for sentence in re.findall(r"(?<=[.!?] )[A-Z][^.!?\n\"]{15,110}[.!?](?=\s)", book):
@@ -101,7 +111,7 @@ def induction_text(rng):
 
 
 def chat_families():
-    families = structured.FAMILIES + classification.FAMILIES + texts.FAMILIES
+    families = structured.FAMILIES + classification.FAMILIES + texts.FAMILIES + meaning.FAMILIES + notes.FAMILIES
     return [family for family, _ in families], [weight for _, weight in families]
 
 
@@ -165,8 +175,7 @@ def main():
     parser.add_argument("--held-out")
     arguments = parser.parse_args()
     shelves = read_books(arguments.corpora)
-    values.load_vocabulary(shelves[0] + shelves[1])
-    texts.load_sentences(short_sentences(shelves[0] + shelves[1]))
+    prepare(shelves)
     rng = random.Random(arguments.seed)
     with open(arguments.out, "w", encoding="utf-8") as out:
         rows = write_rows(out, rng, shelves, int(arguments.millions * 1e6 * CHARACTERS_PER_TOKEN))

@@ -2,8 +2,9 @@
 # Makes models/mini-instruct/model.safetensors again: the data, then full-parameter training by temper itself.
 #   tools/pretrain.sh CORPORA OUTPUT [LINES]
 # CORPORA: a folder with classics.txt.xz and classic-children-pd/ (public-domain books; the model card says which).
+# The model in the repository saw fifty times as much, on a GPU: tools/pretrain_gpu.py; this is the way without one.
 # OUTPUT: a folder to work in, about 400 MB; stopped at any moment, the same command goes on.
-# LINES: how much of the data; 250000 (the default) are 28 million tokens: about an hour on two cores.
+# LINES: how much of the data; 250000 (the default) are about 30 million tokens: about two hours on two cores.
 set -eu
 corpora=$(realpath "$1")
 mkdir -p "$2/job"

@@ -68,7 +68,8 @@ async def keep_streaming(address, asked, counts):
 
 
 async def wait_on(address, host, key, given, counts, ready, end):
-    chat = json.dumps({"model": MODEL, "stream": True, "max_tokens": 400, "temperature": 1.5,
+    # The built-in model likes to answer in a word: it is kept from ending a turn (token 5).
+    chat = json.dumps({"model": MODEL, "stream": True, "max_tokens": 400, "temperature": 1.5, "logit_bias": {"5": -100},
                        "messages": [{"role": "user", "content": "Tell me everything that you know, at length."}]})
     gate = asyncio.Semaphore(50)
 
