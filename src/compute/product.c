@@ -178,8 +178,8 @@ enum {
     SLAB_BYTES = SLAB * STRIP_PANELS * 32 * sizeof(float),
 };
 
-// Asks for cache lines that will be needed in a while. A compiler takes a function that does no more
-// than that for one that does nothing, and leaves it out, unless an empty statement keeps it.
+// Asks for cache lines that will be needed in a while. A compiler takes a function that does no
+// more than that for one that does nothing, and leaves it out, unless an empty statement keeps it.
 static inline void fetch(const void *from, size_t bytes) {
     enum { LINE = 64 };
     for (size_t at = 0; at < bytes; at += LINE)
@@ -258,22 +258,18 @@ static void multiply_panel(const struct task *t, const struct block *block, bool
         segments, block->piece_count, tile, kernel->nr, rows, panel_width(t, panel), !block->first);
 }
 
-// What a finish reads and writes lies far apart, row by row: it is asked for before the panel is
-// multiplied.
+// What a finish reads lies far apart, row by row: it is asked for a tile ahead. (What it writes is
+// better left alone: measured.)
 static void fetch_results(const struct task *t, size_t panel, size_t row, size_t rows) {
     const struct product_finish *f = &t->layout->product->finish;
-    const struct operand operands[] = {f->gate, f->up, f->dgate, f->dup, f->to};
-    const float *floats[] = {f->to_f32, f->addend};
+    bool activations = f->kind == PRODUCT_SWIGLU_BACKWARD;
     size_t nr = t->compute->gemm->nr, size = t->compute->gemm->element_size;
     size_t column = t->column + panel * nr, count = smaller(nr, t->columns - panel * nr);
-    if (f->kind == PRODUCT_ADD_TRANSPOSED) return;
     for (size_t i = t->row + row; i < t->row + row + rows; i++) {
-        for (size_t j = 0; j < sizeof operands / sizeof *operands; j++)
-            if (operands[j].data)
-                fetch((uint8_t *)operands[j].data + (i * operands[j].stride + column) * size,
-                    count * size);
-        for (size_t j = 0; j < sizeof floats / sizeof *floats; j++)
-            if (floats[j]) fetch(floats[j] + i * f->to_stride + column, count * sizeof(float));
+        if (f->addend) fetch(f->addend + i * f->to_stride + column, count * sizeof(float));
+        if (!activations) continue;
+        fetch(compute_operand_at(t->compute, f->gate, i, column).data, count * size);
+        fetch(compute_operand_at(t->compute, f->up, i, column).data, count * size);
     }
 }
 
