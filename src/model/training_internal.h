@@ -24,6 +24,7 @@ struct training {
     const struct model_config *config;
     struct compute *compute;
     const struct lora *lora;
+    unsigned modules; // without `lora`: those whose weights are trained, or 0 for all weights
     size_t max_rows;
     size_t recomputed; // layers 0 … recomputed - 1 share one set of activations, but for x
     uint8_t *block;    // all buffers below

@@ -268,7 +268,8 @@ void linear_weight_gradients(struct training *t, size_t layer, enum lora_group g
     struct operand x, const struct operand *dy) {
     struct adapted adapted = adapted_of(t, layer, group);
     for (size_t i = 0; !t->lora && i < group_size(group); i++)
-        trained_weight(t, layer, group_first(group) + (enum lora_module)i, x, dy[i]);
+        if (!t->modules || t->modules >> (group_first(group) + i) & 1)
+            trained_weight(t, layer, group_first(group) + (enum lora_module)i, x, dy[i]);
     if (!adapted.count) return;
     adapter_gradients(t, group, &adapted, x, dy);
     if (drops(t)) dropped_gradients(t, layer, &adapted, x);

@@ -35,8 +35,17 @@ void training_free(struct training *training) {
     memory_free(training);
 }
 
+void training_train_only(struct training *training, unsigned modules) {
+    training->modules = modules;
+}
+
+// Embedding, output layer and norms, too.
+static bool trains_all(const struct training *t) {
+    return !t->lora && !t->modules;
+}
+
 static float *norm_gradient(const struct training *t, enum parameter_kind kind, size_t layer) {
-    return t->lora ? NULL : training_gradient_of(t, kind, layer, 0);
+    return trains_all(t) ? training_gradient_of(t, kind, layer, 0) : NULL;
 }
 
 // ---- forward ----
@@ -202,7 +211,7 @@ static void output_backward(
         (struct product_term){compute_operand_matrix(t->compute, t->logits, count, vocabulary),
             t->transformer->output, false},
         to_f32(t->dnorm, columns, NULL));
-    if (!t->lora) output_weight_gradient(t, count);
+    if (trains_all(t)) output_weight_gradient(t, count);
     memset(t->dgathered, 0, count * columns * sizeof(float));
     compute_rmsnorm_backward(t->compute, t->dgathered, norm_gradient(t, PARAMETER_FINAL_NORM, 0),
         t->dnorm, t->gathered, t->transformer->final_norm, t->final_inverse_rms, count, columns);
@@ -347,9 +356,9 @@ static void backward(struct training *t) {
         weight_stream_enter(t->transformer->stream, index, index > lowest ? index - 1 : index);
         if (index < t->recomputed) layer_forward(t, index, NULL);
         mlp_backward(t, index);
-        attention_backward(t, index, !t->lora || index > lowest);
+        attention_backward(t, index, trains_all(t) || index > lowest);
     }
-    if (!t->lora)
+    if (trains_all(t))
         compute_embedding_backward(t->compute, training_gradient_of(t, PARAMETER_EMBEDDING, 0, 0),
             t->dx, t->batch->tokens, t->batch->rows, t->config->hidden_size);
 }

@@ -69,6 +69,10 @@ bool training_create(struct training **training, const struct transformer *trans
     struct error *error) WARN_UNUSED;
 void training_free(struct training *training);
 
+// Without `lora`: trains only the weights and biases of these modules (a set of 1 << enum
+// lora_module), or, with 0, all weights. The gradients of the others stay as they are.
+void training_train_only(struct training *training, unsigned modules);
+
 // Bytes that training_create would take for these, whatever the machine: where operands are f32.
 uint64_t training_bytes(
     const struct model_config *config, const struct lora *lora, size_t max_rows, uint64_t budget);

@@ -79,6 +79,27 @@ static bool read_choice(const json_t *root, const char *key, const char *const *
     return error_set(error, ERROR_INVALID, "spec.json: '%s' is none of those known", key);
 }
 
+static bool read_modules(
+    const json_t *names, const char *what, unsigned *modules, struct error *error) {
+    size_t index;
+    json_t *name;
+    if (!names) return true;
+    *modules = 0;
+    json_array_foreach((json_t *)names, index, name) {
+        const char *text = json_string_value(name);
+        unsigned found = 0;
+        for (int module = 0; text && module < LORA_MODULES; module++)
+            if (strcmp(lora_module_names[module], text) == 0) found = 1u << module;
+        if (!found)
+            return error_set(error, ERROR_INVALID,
+                "%s: '%s' is none of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and "
+                "down_proj",
+                what, text ? text : "(no text)");
+        *modules |= found;
+    }
+    return *modules || error_set(error, ERROR_INVALID, "%s must name at least one module", what);
+}
+
 static const char *const optimizer_names[] = {"adamw", "muon", NULL};
 static const char *const schedule_names[] = {"cosine", "linear_end", "constant", NULL};
 
@@ -99,7 +120,9 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
         !read_number(root, "prompt_weight", 0, 1, &full->prompt_weight, error) ||
         !read_number(root, "text_weight", 0, 1, &full->text_weight, error) ||
         !read_choice(root, "optimizer", optimizer_names, &optimizer, error) ||
-        !read_choice(root, "schedule", schedule_names, &schedule, error))
+        !read_choice(root, "schedule", schedule_names, &schedule, error) ||
+        !read_modules(
+            json_object_get(root, "modules"), "full_parameters.modules", &full->modules, error))
         return false;
     full->tokens_per_batch = (size_t)tokens;
     full->warmup_steps = (uint64_t)warmup;
@@ -107,27 +130,6 @@ static bool read_full(struct full_parameters *full, const json_t *root, struct e
     full->optimizer = optimizer;
     full->schedule = schedule;
     return true;
-}
-
-static bool read_modules(const json_t *names, unsigned *modules, struct error *error) {
-    size_t index;
-    json_t *name;
-    if (!names) return true;
-    *modules = 0;
-    json_array_foreach((json_t *)names, index, name) {
-        const char *text = json_string_value(name);
-        unsigned found = 0;
-        for (int module = 0; text && module < LORA_MODULES; module++)
-            if (strcmp(lora_module_names[module], text) == 0) found = 1u << module;
-        if (!found)
-            return error_set(error, ERROR_INVALID,
-                "lora.target_modules: '%s' is none of q_proj, k_proj, v_proj, o_proj, gate_proj, "
-                "up_proj and down_proj",
-                text ? text : "(no text)");
-        *modules |= found;
-    }
-    return *modules ||
-           error_set(error, ERROR_INVALID, "lora.target_modules must name at least one module");
 }
 
 static bool read_flag(const json_t *root, const char *key, bool *flag, struct error *error) {
@@ -167,7 +169,8 @@ bool train_spec_read(struct train_spec *spec, const json_t *root, struct error *
         !read_hyperparameter(lora, "lora", "rank", &rank, error) ||
         !read_hyperparameter(lora, "lora", "alpha", &spec->lora_alpha, error) ||
         !read_hyperparameter(lora, "lora", "dropout", &spec->lora_dropout, error) ||
-        !read_modules(json_object_get(lora, "target_modules"), &spec->lora_modules, error) ||
+        !read_modules(json_object_get(lora, "target_modules"), "lora.target_modules",
+            &spec->lora_modules, error) ||
         !read_full(&spec->full, json_object_get(root, "full_parameters"), error))
         return false;
     spec->seed = (uint64_t)seed;
@@ -206,6 +209,13 @@ static json_t *full_json(const struct full_parameters *full) {
         "text_weight", full->text_weight, "example_tokens", (json_int_t)full->example_tokens);
 }
 
+static json_t *full_json_with_modules(const struct full_parameters *full) {
+    json_t *root = full_json(full);
+    if (root && full->on && full->modules)
+        json_object_set_new(root, "modules", train_spec_modules(full->modules));
+    return root;
+}
+
 json_t *train_spec_json(const struct train_spec *spec) {
     json_t *root = json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:s?, s:I, s:{s:o, s:o, s:o}, "
                              "s:{s:I, s:f, s:f, s:o}, s:i, s:f}",
@@ -227,7 +237,8 @@ json_t *train_spec_json(const struct train_spec *spec) {
     if (root && spec->memory)
         json_object_set_new(root, "memory", json_integer((json_int_t)spec->memory));
     if (root && spec->separate) json_object_set_new(root, "shared_prefixes", json_false());
-    if (root && spec->full.on) json_object_set_new(root, "full_parameters", full_json(&spec->full));
+    if (root && spec->full.on)
+        json_object_set_new(root, "full_parameters", full_json_with_modules(&spec->full));
     return root;
 }
 

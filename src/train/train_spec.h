@@ -13,10 +13,12 @@ enum { TRAIN_SEED = 42 }; // of runs by hand
 
 enum train_optimizer { TRAIN_ADAMW, TRAIN_MUON };
 
-// "full_parameters": all weights are trained, for pretraining a model or going on with one.
+// "full_parameters": all weights are trained, or those of some modules, for pretraining a model or
+// going on with one.
 struct full_parameters {
     bool on;
     bool from_random; // start from random weights; else from the model's own
+    unsigned modules; // whose weights are trained: a set of 1 << enum lora_module; 0: all weights
     enum train_optimizer optimizer;
     double learning_rate; // AdamW's; 0: a tenth of LoRA's base rate
     double muon_learning_rate;

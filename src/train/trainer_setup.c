@@ -100,6 +100,7 @@ static bool allocate(struct trainer *t, struct error *error) {
         !packer_create(&t->packer, rows, most_examples(t), train_spec_shares(t->spec), error) ||
         !training_create(&t->training, t->transformer, t->compute, rows, t->lora, budget, error))
         return false;
+    if (!t->lora) training_train_only(t->training, t->spec->full.modules);
     t->gradients = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.first_moment = memory_alloc_aligned(t->state.count, sizeof(float));
     t->state.second_moment = memory_alloc_aligned(t->state.count, sizeof(float));
@@ -151,6 +152,7 @@ static uint64_t fingerprint(const struct trainer *t) {
         s->full.keep_order, (double)s->full.warmup_steps, s->full.schedule, (double)t->state.count,
         (double)model_config_parameters(transformer_config(t->transformer))};
     uint64_t hash = mix(0xcbf29ce484222325u, numbers, sizeof numbers);
+    if (s->full.on) hash = mix(hash, &s->full.modules, sizeof s->full.modules);
     if (s->separate) hash = mix(hash, &s->separate, sizeof s->separate);
     hash = mix(hash, data->tokens, data->token_count * sizeof *data->tokens);
     return mix(hash, data->weights, data->token_count * sizeof *data->weights);

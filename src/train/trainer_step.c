@@ -55,6 +55,9 @@ static void update_muon(struct trainer *t, const struct adamw *adamw, double fac
     struct muon muon = {(float)(t->spec->full.muon_learning_rate * factor), 0.95f, 1.0f, 0.01f};
     for (size_t i = 0; i < t->parameters->entry_count; i++) {
         const struct parameter_entry *entry = &t->parameters->entries[i];
+        unsigned modules = t->spec->full.modules;
+        if (modules && entry->kind == PARAMETER_LINEAR && !(modules >> entry->module & 1))
+            continue; // it would shrink
         if (entry->kind == PARAMETER_LINEAR)
             compute_muon(t->compute, &muon, t->state.parameters + entry->offset,
                 t->gradients + entry->offset, t->state.first_moment + entry->offset, entry->rows,

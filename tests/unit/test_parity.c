@@ -220,6 +220,24 @@ static void merge(struct parameters *parameters, const struct lora *lora) {
     }
 }
 
+// Trained alone, a few modules have the gradient that they have among all; nothing else has one.
+static void check_modules(struct training *training, const struct parameters *parameters,
+    const struct training_batch *batch, const float *of_all) {
+    const unsigned modules = 1u << LORA_V | 1u << LORA_DOWN;
+    struct training_result result = {0};
+    float *gradients = memory_alloc_zeroed(parameters->count, sizeof *gradients);
+    training_train_only(training, modules);
+    training_step(training, batch, gradients, &result, NULL);
+    for (size_t i = 0; i < parameters->entry_count; i++) {
+        const struct parameter_entry *entry = &parameters->entries[i];
+        bool trained = (entry->kind == PARAMETER_LINEAR || entry->kind == PARAMETER_BIAS) &&
+                       modules >> entry->module & 1;
+        for (size_t j = entry->offset; j < entry->offset + entry->rows * entry->columns; j++)
+            assert_true(gradients[j] == (trained ? of_all[j] : 0));
+    }
+    memory_free(gradients);
+}
+
 static void check_full(struct golden *g, struct compute *compute, double limit) {
     const struct model_config *config = transformer_config(g->transformer);
     struct parameters *parameters;
@@ -246,6 +264,7 @@ static void check_full(struct golden *g, struct compute *compute, double limit) 
         expect_close(name, relative(gradients + entry->offset, wanted->data, wanted->elements),
             rough ? 0.2 : limit);
     }
+    check_modules(training, parameters, &g->batch, gradients);
     memory_free(gradients);
     training_free(training);
     transformer_close(over);
