@@ -135,7 +135,8 @@ static void cut_panels(struct layout *l, const struct gemm_kernel *kernel) {
 static void make_layout(struct layout *l, const struct compute *compute,
     const struct product *product, size_t threads) {
     const struct gemm_kernel *kernel = compute->gemm;
-    l->product = product;
+    *l = (struct layout){.product = product, .strips = 1};
+    if (!product->m || !product->n) return; // no tasks
     cut_depth(l, kernel);
     l->unpacked = goes_unpacked(compute, product);
     if (l->unpacked)

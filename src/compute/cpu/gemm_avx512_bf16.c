@@ -198,9 +198,26 @@ static void bf16_pack(void *to, size_t width, const struct matrix *matrix, bool 
         if (vectors > 1) sum[i][1] = _mm512_dpbf16_ps(sum[i][1], pair, b1);                        \
     }
 
+// The right operand's pairs for two vectors of columns: packed, or made of two rows as they lie.
+static inline __attribute__((always_inline)) void right_pairs(const uint8_t *b, size_t row_bytes,
+    bool last, const size_t vectors, const bool packed, __m512bh pairs[2]) {
+    if (packed) {
+        pairs[0] = pairs[1] = (__m512bh)_mm512_loadu_si512(b);
+        if (vectors > 1) pairs[1] = (__m512bh)_mm512_loadu_si512(b + 64);
+        return;
+    }
+    enum { AHEAD = 24 };
+    _mm_prefetch((const char *)b + AHEAD * row_bytes, _MM_HINT_T0);
+    _mm_prefetch((const char *)b + (AHEAD + 1) * row_bytes, _MM_HINT_T0);
+    __m512i even = _mm512_loadu_si512(b);
+    __m512i odd = last ? _mm512_setzero_si512() : _mm512_loadu_si512(b + row_bytes);
+    pairs[0] = (__m512bh)first_pairs(even, odd);
+    pairs[1] = (__m512bh)last_pairs(even, odd);
+}
+
 static inline __attribute__((always_inline)) void multiply_rows(const struct gemm_segment *segments,
-    size_t count, float *tile, size_t stride, bool accumulate, const size_t rows,
-    const size_t vectors) {
+    size_t count, size_t b_stride, float *tile, size_t stride, bool accumulate, const size_t rows,
+    const size_t vectors, const bool packed) {
     __m512 sum[MR][2];
 #pragma GCC unroll 14
     for (size_t i = 0; i < rows; i++)
@@ -208,12 +225,14 @@ static inline __attribute__((always_inline)) void multiply_rows(const struct gem
             sum[i][v] =
                 accumulate ? _mm512_loadu_ps(tile + i * stride + 16 * v) : _mm512_setzero_ps();
     for (size_t s = 0; s < count; s++) {
-        size_t step = segments[s].a_stride * 2, triple = 3 * step;
+        size_t step = segments[s].a_stride * 2, triple = 3 * step, depth = segments[s].depth;
         const uint8_t *a = segments[s].a, *b = segments[s].panel;
         const uint8_t *middle = a + 5 * step, *last = a + 10 * step;
-        for (size_t k = 0; k < segments[s].depth; k += 2) {
-            __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = b0;
-            if (vectors > 1) b1 = (__m512bh)_mm512_loadu_si512(b + 64);
+        size_t b_step = packed ? vectors * 64 : 4 * b_stride;
+        for (size_t k = 0; k < depth; k += 2) {
+            __m512bh pairs[2];
+            right_pairs(b, 2 * b_stride, k + 1 == depth, vectors, packed, pairs);
+            __m512bh b0 = pairs[0], b1 = pairs[1];
             MULTIPLY_ROW(0, a)
             MULTIPLY_ROW(1, a + step)
             MULTIPLY_ROW(2, a + 2 * step)
@@ -228,7 +247,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const struct gem
             MULTIPLY_ROW(11, last + step)
             MULTIPLY_ROW(12, last + 2 * step)
             MULTIPLY_ROW(13, last + triple)
-            a += 4, middle += 4, last += 4, b += vectors * 64;
+            a += 4, middle += 4, last += 4, b += b_step;
         }
     }
 #pragma GCC unroll 14
@@ -239,14 +258,17 @@ static inline __attribute__((always_inline)) void multiply_rows(const struct gem
 
 #define ROWS_CASE(n)                                                                               \
     case n:                                                                                        \
-        if (width > 16)                                                                            \
-            multiply_rows(segments, count, tile, stride, accumulate, n, 2);                        \
+        if (b_stride)                                                                              \
+            multiply_rows(segments, count, b_stride, tile, stride, accumulate, n, 2, false);       \
+        else if (width > 16)                                                                       \
+            multiply_rows(segments, count, 0, tile, stride, accumulate, n, 2, true);               \
         else                                                                                       \
-            multiply_rows(segments, count, tile, stride, accumulate, n, 1);                        \
+            multiply_rows(segments, count, 0, tile, stride, accumulate, n, 1, true);               \
         break;
 
-static void bf16_multiply(const struct gemm_segment *segments, size_t count, float *tile,
-    size_t stride, size_t rows, size_t width, bool accumulate) {
+// b_stride 0: packed.
+static void multiply_any(const struct gemm_segment *segments, size_t count, size_t b_stride,
+    float *tile, size_t stride, size_t rows, size_t width, bool accumulate) {
     switch (rows) {
         ROWS_CASE(1)
         ROWS_CASE(2)
@@ -267,72 +289,14 @@ static void bf16_multiply(const struct gemm_segment *segments, size_t count, flo
     }
 }
 
-static inline __attribute__((always_inline)) void multiply_unpacked(
-    const struct gemm_segment *segment, size_t b_stride, float *tile, size_t stride,
-    bool accumulate, const size_t rows) {
-    enum { AHEAD = 24, vectors = 2 };
-    __m512 sum[MR][2];
-#pragma GCC unroll 14
-    for (size_t i = 0; i < rows; i++)
-        for (size_t v = 0; v < vectors; v++)
-            sum[i][v] =
-                accumulate ? _mm512_loadu_ps(tile + i * stride + 16 * v) : _mm512_setzero_ps();
-    size_t step = segment->a_stride * 2, triple = 3 * step, row = b_stride * 2;
-    const uint8_t *a = segment->a, *b = segment->panel;
-    const uint8_t *middle = a + 5 * step, *last = a + 10 * step;
-    for (size_t k = 0; k < segment->depth; k += 2) {
-        _mm_prefetch((const char *)b + AHEAD * row, _MM_HINT_T0);
-        _mm_prefetch((const char *)b + (AHEAD + 1) * row, _MM_HINT_T0);
-        __m512i even = _mm512_loadu_si512(b);
-        __m512i odd = k + 1 < segment->depth ? _mm512_loadu_si512(b + row) : _mm512_setzero_si512();
-        __m512bh b0 = (__m512bh)first_pairs(even, odd), b1 = (__m512bh)last_pairs(even, odd);
-        MULTIPLY_ROW(0, a)
-        MULTIPLY_ROW(1, a + step)
-        MULTIPLY_ROW(2, a + 2 * step)
-        MULTIPLY_ROW(3, a + triple)
-        MULTIPLY_ROW(4, a + 4 * step)
-        MULTIPLY_ROW(5, middle)
-        MULTIPLY_ROW(6, middle + step)
-        MULTIPLY_ROW(7, middle + 2 * step)
-        MULTIPLY_ROW(8, middle + triple)
-        MULTIPLY_ROW(9, middle + 4 * step)
-        MULTIPLY_ROW(10, last)
-        MULTIPLY_ROW(11, last + step)
-        MULTIPLY_ROW(12, last + 2 * step)
-        MULTIPLY_ROW(13, last + triple)
-        a += 4, middle += 4, last += 4, b += 2 * row;
-    }
-#pragma GCC unroll 14
-    for (size_t i = 0; i < rows; i++)
-        for (size_t v = 0; v < vectors; v++)
-            _mm512_storeu_ps(tile + i * stride + 16 * v, sum[i][v]);
+static void bf16_multiply(const struct gemm_segment *segments, size_t count, float *tile,
+    size_t stride, size_t rows, size_t width, bool accumulate) {
+    multiply_any(segments, count, 0, tile, stride, rows, width, accumulate);
 }
-
-#define UNPACKED_CASE(n)                                                                           \
-    case n:                                                                                        \
-        multiply_unpacked(segment, b_stride, tile, stride, accumulate, n);                         \
-        break;
 
 static void bf16_multiply_unpacked(const struct gemm_segment *segment, size_t b_stride, float *tile,
     size_t stride, size_t rows, bool accumulate) {
-    switch (rows) {
-        UNPACKED_CASE(1)
-        UNPACKED_CASE(2)
-        UNPACKED_CASE(3)
-        UNPACKED_CASE(4)
-        UNPACKED_CASE(5)
-        UNPACKED_CASE(6)
-        UNPACKED_CASE(7)
-        UNPACKED_CASE(8)
-        UNPACKED_CASE(9)
-        UNPACKED_CASE(10)
-        UNPACKED_CASE(11)
-        UNPACKED_CASE(12)
-        UNPACKED_CASE(13)
-        UNPACKED_CASE(14)
-    default:
-        break;
-    }
+    multiply_any(segment, 1, b_stride, tile, stride, rows, NR, accumulate);
 }
 
 static double bf16_saturate(size_t rounds) {

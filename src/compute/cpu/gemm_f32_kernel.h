@@ -62,8 +62,9 @@ static void gemm_pack(void *to, size_t width, const struct matrix *matrix, bool 
         read_run(matrix, k + l, first, count, panel + l * width);
 }
 
+// b_stride: from one row of the right operand to the next, packed or as it lies.
 static inline __attribute__((always_inline)) void multiply_rows(const struct gemm_segment *segments,
-    size_t count, float *tile, size_t stride, bool accumulate, const size_t rows,
+    size_t count, size_t b_stride, float *tile, size_t stride, bool accumulate, const size_t rows,
     const size_t vectors) {
     vector sum[GEMM_MR][2];
 #pragma GCC unroll 14
@@ -75,7 +76,7 @@ static inline __attribute__((always_inline)) void multiply_rows(const struct gem
     for (size_t s = 0; s < count; s++) {
         const float *a = segments[s].a, *b = segments[s].panel;
         size_t a_stride = segments[s].a_stride;
-        for (size_t l = 0; l < segments[s].depth; l++, a++, b += vectors * VECTOR) {
+        for (size_t l = 0; l < segments[s].depth; l++, a++, b += b_stride) {
             vector b0 = *(const vector *)b, b1 = b0;
             if (vectors > 1) b1 = *(const vector *)(b + VECTOR);
 #pragma GCC unroll 14
@@ -96,13 +97,15 @@ static inline __attribute__((always_inline)) void multiply_rows(const struct gem
     case n:                                                                                        \
         if (n > GEMM_MR) break;                                                                    \
         if (width > VECTOR)                                                                        \
-            multiply_rows(segments, count, tile, stride, accumulate, n > GEMM_MR ? 1 : n, 2);      \
+            multiply_rows(                                                                         \
+                segments, count, b_stride, tile, stride, accumulate, n > GEMM_MR ? 1 : n, 2);      \
         else                                                                                       \
-            multiply_rows(segments, count, tile, stride, accumulate, n > GEMM_MR ? 1 : n, 1);      \
+            multiply_rows(                                                                         \
+                segments, count, b_stride, tile, stride, accumulate, n > GEMM_MR ? 1 : n, 1);      \
         break;
 
-static void gemm_multiply(const struct gemm_segment *segments, size_t count, float *tile,
-    size_t stride, size_t rows, size_t width, bool accumulate) {
+static void multiply_any(const struct gemm_segment *segments, size_t count, size_t b_stride,
+    float *tile, size_t stride, size_t rows, size_t width, bool accumulate) {
     switch (rows) {
         ROWS_CASE(1)
         ROWS_CASE(2)
@@ -123,58 +126,14 @@ static void gemm_multiply(const struct gemm_segment *segments, size_t count, flo
     }
 }
 
-static inline __attribute__((always_inline)) void multiply_unpacked(
-    const struct gemm_segment *segment, size_t b_stride, float *tile, size_t stride,
-    bool accumulate, const size_t rows) {
-    vector sum[GEMM_MR][2];
-#pragma GCC unroll 14
-    for (size_t i = 0; i < rows; i++)
-        for (size_t v = 0; v < 2; v++) {
-            vector zero = {0};
-            sum[i][v] = accumulate ? *(const vector *)(tile + i * stride + v * VECTOR) : zero;
-        }
-    const float *a = segment->a, *b = segment->panel;
-    for (size_t l = 0; l < segment->depth; l++, a++, b += b_stride) {
-        vector b0 = *(const vector *)b, b1 = *(const vector *)(b + VECTOR);
-#pragma GCC unroll 14
-        for (size_t i = 0; i < rows; i++) {
-            float x = a[i * segment->a_stride];
-            sum[i][0] += x * b0;
-            sum[i][1] += x * b1;
-        }
-    }
-#pragma GCC unroll 14
-    for (size_t i = 0; i < rows; i++)
-        for (size_t v = 0; v < 2; v++)
-            *(vector *)(tile + i * stride + v * VECTOR) = sum[i][v];
+static void gemm_multiply(const struct gemm_segment *segments, size_t count, float *tile,
+    size_t stride, size_t rows, size_t width, bool accumulate) {
+    multiply_any(segments, count, width, tile, stride, rows, width, accumulate);
 }
-
-#define UNPACKED_CASE(n)                                                                           \
-    case n:                                                                                        \
-        if (n <= GEMM_MR)                                                                          \
-            multiply_unpacked(segment, b_stride, tile, stride, accumulate, n > GEMM_MR ? 1 : n);   \
-        break;
 
 static void gemm_multiply_unpacked(const struct gemm_segment *segment, size_t b_stride, float *tile,
     size_t stride, size_t rows, bool accumulate) {
-    switch (rows) {
-        UNPACKED_CASE(1)
-        UNPACKED_CASE(2)
-        UNPACKED_CASE(3)
-        UNPACKED_CASE(4)
-        UNPACKED_CASE(5)
-        UNPACKED_CASE(6)
-        UNPACKED_CASE(7)
-        UNPACKED_CASE(8)
-        UNPACKED_CASE(9)
-        UNPACKED_CASE(10)
-        UNPACKED_CASE(11)
-        UNPACKED_CASE(12)
-        UNPACKED_CASE(13)
-        UNPACKED_CASE(14)
-    default:
-        break;
-    }
+    multiply_any(segment, 1, b_stride, tile, stride, rows, GEMM_NR, accumulate);
 }
 
 static double gemm_saturate(size_t rounds) {
