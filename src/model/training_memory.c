@@ -73,13 +73,16 @@ static size_t logit_bytes(
     return lora ? bytes : bytes + c->vocabulary_size * compute_operand_stride(rows + 1) * element;
 }
 
+// As many as fit, but no more than make even chunks of the rows.
 static size_t logit_rows(
     const struct model_config *c, const struct lora *lora, size_t max_rows, size_t element) {
     size_t rows = LOGIT_BYTES / (c->vocabulary_size * element);
     if (rows > max_rows) rows = max_rows;
     while (rows > 1 && logit_bytes(c, lora, rows, element) > LOGIT_BYTES)
         rows--;
-    return rows < 1 ? 1 : rows;
+    if (rows < 1) return 1;
+    size_t chunks = (max_rows + rows - 1) / rows;
+    return (max_rows + chunks - 1) / chunks;
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -91,20 +94,37 @@ static size_t widest(const struct model_config *c) {
     return larger(larger(c->hidden_size, c->intermediate_size), query_columns(c));
 }
 
-static void deal_gradients(struct training *t, const struct model_config *c,
-    const struct lora *lora, size_t rows, struct dealer *dealer) {
-    t->dx = deal(dealer, rows * c->hidden_size);
-    t->dnorm = deal(dealer, rows * c->hidden_size);
+// What only the layer at work needs.
+static void deal_work(
+    struct training *t, const struct model_config *c, size_t rows, struct dealer *dealer) {
+    t->activation = deal_operand(dealer, rows, c->intermediate_size);
+    t->query_f32 = deal(dealer, rows * query_columns(c));
+    t->key_f32 = deal(dealer, rows * query_columns(c));
+    t->value_f32 = deal(dealer, rows * query_columns(c));
     t->dx_operand = deal_operand(dealer, rows, c->hidden_size);
     t->dgate = deal_operand(dealer, rows, c->intermediate_size);
     t->dup = deal_operand(dealer, rows, c->intermediate_size);
     t->dattention = deal_operand(dealer, rows, query_columns(c));
-    t->value_f32 = deal(dealer, rows * query_columns(c));
     t->dkey = deal(dealer, rows * kv_columns(c));
     t->dvalue = deal(dealer, rows * kv_columns(c));
     t->dquery_operand = deal_operand(dealer, rows, query_columns(c));
     t->dkey_operand = deal_operand(dealer, rows, kv_columns(c));
     t->dvalue_operand = deal_operand(dealer, rows, kv_columns(c));
+}
+
+// What only the loss needs, a chunk of targets at a time.
+static void deal_loss(struct training *t, const struct model_config *c, struct dealer *dealer) {
+    t->logits = deal_operand(dealer, t->logit_rows, c->vocabulary_size);
+    t->gathered = deal(dealer, t->logit_rows * c->hidden_size);
+    t->dgathered = deal(dealer, t->logit_rows * c->hidden_size);
+    t->final_inverse_rms = deal(dealer, t->logit_rows);
+    t->losses = deal(dealer, t->logit_rows);
+    t->hits = deal(dealer, t->logit_rows);
+    t->weights = deal(dealer, t->logit_rows);
+}
+
+static void deal_trained(struct training *t, const struct model_config *c, const struct lora *lora,
+    size_t rows, struct dealer *dealer) {
     if (lora) {
         t->dlow = deal_operand(dealer, rows, 3 * lora->rank);
         t->dlow_transposed = deal_operand(dealer, 3 * lora->rank, rows + 1);
@@ -115,28 +135,32 @@ static void deal_gradients(struct training *t, const struct model_config *c,
         size_t logits = c->vocabulary_size * compute_operand_stride(t->logit_rows + 1);
         t->dy_transposed.data = deal_bytes(dealer, larger(layers, logits) * dealer->element);
     }
-    t->gathered = deal(dealer, t->logit_rows * c->hidden_size);
-    t->dgathered = deal(dealer, t->logit_rows * c->hidden_size);
-    t->final_inverse_rms = deal(dealer, t->logit_rows);
+    if (lora && lora->dropout > 0) {
+        t->dropped = deal_operand(dealer, rows, widest(c));
+        t->wide = deal(dealer, 2 * rows * widest(c) + LINE);
+    }
 }
 
+// Rows of an odd number of columns have a zero behind them, which nobody may write over.
+static bool even_columns(const struct model_config *c) {
+    return !((c->hidden_size | c->intermediate_size | kv_columns(c) | query_columns(c)) & 1);
+}
+
+// The loss stands between the forward and the backward pass, when no layer is at work: it may have
+// the same place.
 static void deal_shared(struct training *t, const struct model_config *c, const struct lora *lora,
     size_t rows, struct dealer *dealer) {
     t->logit_rows = logit_rows(c, lora, rows, dealer->element);
     t->last = deal(dealer, rows * c->hidden_size);
     t->norm = deal_operand(dealer, rows, c->hidden_size);
-    t->activation = deal_operand(dealer, rows, c->intermediate_size);
-    t->query_f32 = deal(dealer, rows * query_columns(c));
-    t->key_f32 = deal(dealer, rows * query_columns(c));
-    deal_gradients(t, c, lora, rows, dealer);
-    if (lora && lora->dropout > 0) {
-        t->dropped = deal_operand(dealer, rows, widest(c));
-        t->wide = deal(dealer, 2 * rows * widest(c) + LINE);
-    }
-    t->logits = deal_operand(dealer, t->logit_rows, c->vocabulary_size);
-    t->losses = deal(dealer, t->logit_rows);
-    t->hits = deal(dealer, t->logit_rows);
-    t->weights = deal(dealer, t->logit_rows);
+    t->dx = deal(dealer, rows * c->hidden_size);
+    t->dnorm = deal(dealer, rows * c->hidden_size);
+    deal_trained(t, c, lora, rows, dealer);
+    struct dealer loss = *dealer;
+    deal_work(t, c, rows, dealer);
+    if (!even_columns(c)) loss = *dealer;
+    deal_loss(t, c, &loss);
+    dealer->used = larger(dealer->used, loss.used);
 }
 
 static void deal_layers(struct training *t, const struct model_config *c, const struct lora *lora,

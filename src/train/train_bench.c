@@ -180,7 +180,7 @@ static bool open_training(struct bench *b, struct train_bench_result *result, st
     result->weight_bytes = transformer_weight_bytes(b->transformer);
     uint64_t weights = options->full ? 0 : train_memory_weights(b->transformer);
     uint64_t budget = train_memory_budget(options->memory, weights, b->count);
-    result->activation_bytes = training_bytes(config, b->lora, b->held, budget);
+    result->activation_bytes = training_bytes_on(b->compute, config, b->lora, b->held, budget);
     if (options->memory && result->activation_bytes > budget)
         return error_set(error, ERROR_MEMORY,
             "this step takes %.0f MB beside the weights, whatever is computed again; allow more "
