@@ -15,7 +15,6 @@ The second form trains the built-in model on a real task with both, from the sam
 """
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import pathlib
@@ -152,11 +151,9 @@ class Bench:
 
 
 def has_library(name):
-    try:
-        ctypes.CDLL(name)
-    except OSError:
-        return False
-    return True
+    """Loaded before a program starts, as LD_PRELOAD does it: one that runs already may have no room for it."""
+    tried = subprocess.run(["true"], env={**os.environ, "LD_PRELOAD": name}, capture_output=True, text=True)
+    return "cannot be preloaded" not in tried.stderr
 
 
 def words(settings):
