@@ -206,8 +206,6 @@ void compute_rope_operand(struct compute *compute, struct operand to, const floa
 void compute_swiglu(
     struct compute *compute, float *y, const float *gate, const float *up, size_t count);
 
-void compute_add(struct compute *compute, float *y, const float *x, size_t count); // y += x
-
 // Dropout (Srivastava et al. 2014) as PyTorch has it: an element is kept with probability 1 -
 // `probability` and then divided by that, else it is 0. Which are kept is a function of key, stream
 // and place, so that forward, backward and a resumed run agree.

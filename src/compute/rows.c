@@ -236,19 +236,6 @@ void compute_swiglu(
         tasks_for(count, TASK_ELEMENTS), swiglu_task, &work);
 }
 
-static void add_task(void *context, size_t task, int worker) {
-    (void)worker;
-    const struct elements_work *w = context;
-    size_t at = task * TASK_ELEMENTS;
-    w->kernels->add(w->y + at, w->x + at, smaller(TASK_ELEMENTS, w->count - at));
-}
-
-void compute_add(struct compute *compute, float *y, const float *x, size_t count) {
-    struct elements_work work = {.kernels = compute->rows, .y = y, .x = x, .count = count};
-    compute_run(compute, cost_of(COMPUTE_ELEMENTWISE, 3 * count, (double)count),
-        tasks_for(count, TASK_ELEMENTS), add_task, &work);
-}
-
 struct bias_work {
     const struct row_kernels *kernels;
     float *to;

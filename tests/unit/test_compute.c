@@ -290,9 +290,9 @@ static void test_compute_profile_counts_what_operations_cost(void **state) {
     compute_profile_into(compute, profiles);
     compute_gemm(compute, GEMM_NT, of_a, of_b, c, 70, 1, false);
     compute_gemm(compute, GEMM_NT, of_a, matrix_f32(b, 8, 80), thin, 8, 1, false);
-    compute_add(compute, a, c, 7000);
+    compute_add_bias(compute, c, a, 100, 70);
     compute_profile_into(compute, NULL);
-    compute_add(compute, a, c, 7000);
+    compute_add_bias(compute, c, a, 100, 70);
     assert_int_equal(profiles[COMPUTE_PRODUCT].calls, 1);
     assert_true(profiles[COMPUTE_PRODUCT].operations == 2.0 * 100 * 70 * 80);
     // The left side and the result are operands, or count as such.
@@ -302,7 +302,7 @@ static void test_compute_profile_counts_what_operations_cost(void **state) {
     assert_int_equal(profiles[COMPUTE_PRODUCT_THIN].calls, 1);
     assert_true(profiles[COMPUTE_PRODUCT_THIN].operations == 2.0 * 100 * 8 * 80);
     assert_int_equal(profiles[COMPUTE_ELEMENTWISE].calls, 1);
-    assert_true(profiles[COMPUTE_ELEMENTWISE].bytes == 3.0 * 7000 * 4);
+    assert_true(profiles[COMPUTE_ELEMENTWISE].bytes == 2.0 * 7000 * 4);
     compute_free(compute);
 }
 
