@@ -145,13 +145,12 @@ static void run_rope(struct compute *compute, struct rope_work *work) {
         tasks_for(work->rows, rows_of_task(columns)), rope_task, work);
 }
 
-void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
-    size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
-    const float *sine, int direction) {
-    struct rope_work work = {.compute = compute,
+// All but what is rotated, and where it goes.
+static struct rope_work rope_of(struct compute *compute, const int32_t *positions, size_t rows,
+    size_t heads, size_t head_dim, bool interleaved, const float *cosine, const float *sine,
+    int direction) {
+    return (struct rope_work){.compute = compute,
         .rotate = interleaved ? rotate_pairs : compute->rows->rope,
-        .x = x,
-        .stride = stride,
         .rows = rows,
         .heads = heads,
         .half = head_dim / 2,
@@ -159,23 +158,25 @@ void compute_rope(struct compute *compute, float *x, size_t stride, const int32_
         .cosine = cosine,
         .sine = sine,
         .direction = (float)direction};
+}
+
+void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
+    size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
+    const float *sine, int direction) {
+    struct rope_work work =
+        rope_of(compute, positions, rows, heads, head_dim, interleaved, cosine, sine, direction);
+    work.x = x;
+    work.stride = stride;
     run_rope(compute, &work);
 }
 
 void compute_rope_operand(struct compute *compute, struct operand to, const float *x,
     const int32_t *positions, size_t rows, size_t heads, size_t head_dim, bool interleaved,
     const float *cosine, const float *sine, int direction) {
-    struct rope_work work = {.compute = compute,
-        .rotate = interleaved ? rotate_pairs : compute->rows->rope,
-        .from = x,
-        .to = to,
-        .rows = rows,
-        .heads = heads,
-        .half = head_dim / 2,
-        .positions = positions,
-        .cosine = cosine,
-        .sine = sine,
-        .direction = (float)direction};
+    struct rope_work work =
+        rope_of(compute, positions, rows, heads, head_dim, interleaved, cosine, sine, direction);
+    work.from = x;
+    work.to = to;
     run_rope(compute, &work);
 }
 
