@@ -162,10 +162,11 @@ static void print_operations(const struct train_bench_result *r) {
 }
 
 static void print_train(const struct train_bench_result *r) {
-    printf("shape %s on %s: %.1f tokens/s, %.3f of the peak of %.1f GFLOP/s "
-           "(%.3g operations a token), %llu bytes at most, %zu steps\n",
+    printf("shape %s on %s: %.1f tokens/s, %.3f of the peak of %.1f GFLOP/s (%.1f in bursts; "
+           "%.3g operations a token), %llu bytes at most, %zu steps\n",
         model ? model : shape_name, r->path, r->tokens_per_second, r->fraction_of_peak,
-        r->peak_gflops, r->operations_per_token, (unsigned long long)r->peak_rss_bytes, r->steps);
+        r->peak_gflops, r->burst_gflops, r->operations_per_token,
+        (unsigned long long)r->peak_rss_bytes, r->steps);
     printf("a step: %.4f s; %zu tokens held, %zu computed (%.2f); activations %.0f MB\n",
         r->seconds, r->tokens_held, r->tokens_computed,
         (double)r->tokens_computed / (double)r->tokens_held, (double)r->activation_bytes * 1e-6);
@@ -194,7 +195,8 @@ static void print_train_json(const struct train_bench_result *r) {
         (json_int_t)r->peak_rss_bytes, "steps", (json_int_t)r->steps, "step_seconds",
         r->profiled_seconds, "gigabytes_per_second", r->bandwidth * 1e-9, "operations", operations);
     json_object_update_new(
-        root, json_pack("{s:s, s:b, s:s, s:f, s:o, s:I, s:I, s:I, s:I}", "weights",
+        root, json_pack("{s:f, s:s, s:b, s:s, s:f, s:o, s:I, s:I, s:I, s:I}", "burst_gflops",
+                  r->burst_gflops, "weights",
                   model     ? "as stored"
                   : full    ? "f32"
                   : weights ? weights

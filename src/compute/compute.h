@@ -41,9 +41,11 @@ struct thread_pool *compute_pool(struct compute *compute);
 // ---- the machine (peak.c) ----
 
 // What this machine can do at most with these kernels and threads, measured now, in about a third
-// of a second each: multiply-adds from registers, in 10⁹ operations a second; reading memory, in GB
-// a second.
+// of a second each: multiply-adds from registers, in 10⁹ operations a second, as the best of many
+// runs of a millisecond, and as the mean of a fifth of a second without a pause, which is what it
+// keeps up; reading memory, in GB a second.
 double compute_peak_gflops(struct compute *compute);
+double compute_sustained_gflops(struct compute *compute);
 bool compute_bandwidth(struct compute *compute, double *gigabytes, struct error *error) WARN_UNUSED;
 
 // ---- where time goes ----

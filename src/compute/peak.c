@@ -24,21 +24,37 @@ static void saturate_task(void *context, size_t task, int worker) {
     work->sums[task] = work->kernel->saturate(work->rounds);
 }
 
-// The best of many short runs: a peak is what the machine can do, not what its neighbours leave.
-double compute_peak_gflops(struct compute *compute) {
-    struct peak_work work = {.kernel = compute->gemm, .rounds = 50000};
+// Runs until the time is over; what each did a second, at best and on the whole.
+static void saturate(
+    struct compute *compute, size_t rounds, double time, double *best, double *mean) {
+    struct peak_work work = {.kernel = compute->gemm, .rounds = rounds};
     size_t tasks = 8 * (size_t)thread_pool_threads(compute->pool);
-    double best = 0, end = now() + 0.3;
+    double start = now(), before = start, all = 0;
     if (tasks > 64) tasks = 64;
+    *best = 0;
     do {
-        double start = now(), operations = 0;
+        double operations = 0;
         thread_pool_run(compute->pool, tasks, saturate_task, &work);
-        double seconds = now() - start;
+        double after = now();
         for (size_t i = 0; i < tasks; i++)
             operations += work.sums[i];
-        if (operations / seconds > best) best = operations / seconds;
-    } while (now() < end);
+        if (operations / (after - before) > *best) *best = operations / (after - before);
+        all += operations;
+        before = after;
+    } while (before < start + time);
+    *mean = all / (before - start);
+}
+
+double compute_peak_gflops(struct compute *compute) {
+    double best, mean;
+    saturate(compute, 50000, 0.3, &best, &mean);
     return best * 1e-9;
+}
+
+double compute_sustained_gflops(struct compute *compute) {
+    double best, mean;
+    saturate(compute, 200000, 0.2, &best, &mean);
+    return mean * 1e-9;
 }
 
 static void read_task(void *context, size_t task, int worker) {

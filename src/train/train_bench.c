@@ -28,7 +28,7 @@ struct bench {
     size_t count;   // floats that are trained
     float *trained; // they
     float *gradients, *first_moment, *second_moment;
-    double *seconds, *separate_seconds;
+    double *seconds, *separate_seconds, *peaks, *fractions;
     size_t targets, rows, held;
     double visible_keys; // over the rows and layers of a step
 };
@@ -166,8 +166,10 @@ static bool take_memory(struct bench *b, struct error *error) {
     b->second_moment = memory_alloc_aligned(b->count, sizeof(float));
     b->seconds = memory_alloc_array(b->options->steps, sizeof *b->seconds);
     b->separate_seconds = memory_alloc_array(b->options->steps, sizeof *b->separate_seconds);
+    b->peaks = memory_alloc_array(b->options->steps, sizeof *b->peaks);
+    b->fractions = memory_alloc_array(b->options->steps, sizeof *b->fractions);
     return (b->gradients && b->first_moment && b->second_moment && b->seconds &&
-               b->separate_seconds) ||
+               b->separate_seconds && b->peaks && b->fractions) ||
            memory_error(error, "the bench");
 }
 
@@ -218,6 +220,8 @@ static void close_bench(struct bench *b) {
     memory_free(b->second_moment);
     memory_free(b->seconds);
     memory_free(b->separate_seconds);
+    memory_free(b->peaks);
+    memory_free(b->fractions);
 }
 
 // ---- measuring ----
@@ -253,9 +257,11 @@ static bool profile_step(
     return true;
 }
 
-// Shared and separate in turn, so that a slow moment of the machine meets both.
-static void time_steps(struct bench *b, bool compare) {
+// Shared and separate in turn, so that a slow moment of the machine meets both; and so does its
+// peak, before and after each step.
+static void time_steps(struct bench *b, bool compare, double operations) {
     uint64_t step = 1;
+    double before = compute_sustained_gflops(b->compute);
     for (size_t i = 0; i < b->options->steps; i++) {
         double start = progress_clock();
         one_step(b, &b->packer, ++step);
@@ -263,23 +269,28 @@ static void time_steps(struct bench *b, bool compare) {
         b->seconds[i] = middle - start;
         if (compare) one_step(b, &b->separate, ++step);
         b->separate_seconds[i] = progress_clock() - middle;
+        double after = compute_sustained_gflops(b->compute);
+        b->peaks[i] = (before + after) / 2;
+        b->fractions[i] = operations / b->seconds[i] / (b->peaks[i] * 1e9);
+        before = after;
     }
 }
 
 static bool measure(struct bench *b, struct train_bench_result *result, struct error *error) {
     bool compare = b->options->headlines && !b->options->separate;
-    double peak = compute_peak_gflops(b->compute), operations = operations_per_step(b);
+    double burst = compute_peak_gflops(b->compute), operations = operations_per_step(b);
     if (!b->options->model) one_step(b, &b->packer, 1);
-    time_steps(b, compare);
+    time_steps(b, compare, operations);
     double again = compute_peak_gflops(b->compute);
     result->tokens_held = b->held;
     result->tokens_computed = b->rows;
     result->seconds = median(b->seconds, b->options->steps);
     if (compare) result->separate_seconds = median(b->separate_seconds, b->options->steps);
-    result->peak_gflops = again > peak ? again : peak;
+    result->burst_gflops = again > burst ? again : burst;
+    result->peak_gflops = median(b->peaks, b->options->steps);
     result->tokens_per_second = (double)b->held / result->seconds;
     result->operations_per_token = operations / (double)b->rows;
-    result->fraction_of_peak = operations / result->seconds / (result->peak_gflops * 1e9);
+    result->fraction_of_peak = median(b->fractions, b->options->steps);
     result->peak_rss_bytes = memory_peak_resident();
     result->steps = b->options->steps;
     result->path = compute_path_names[compute_path_of(b->compute)];

@@ -38,8 +38,10 @@ struct train_bench_result {
     double separate_seconds;             // of `headlines` without sharing, measured in turn; else 0
     double tokens_per_second;            // held
     double operations_per_token;         // computed
-    double fraction_of_peak;             // of arithmetic
+    // Of arithmetic: what the machine keeps up beside each step, measured in turn; medians.
+    double fraction_of_peak;
     double peak_gflops;
+    double burst_gflops; // the best of many runs of a millisecond, before and after
     uint64_t activation_bytes, weight_bytes, peak_rss_bytes;
     size_t steps;
     const char *path; // of compute
