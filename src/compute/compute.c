@@ -84,11 +84,14 @@ bool compute_create(
     new->packed = memory_alloc_aligned(PACKED_SCRATCH, 1);
     new->sums = memory_alloc_aligned(SUMS_SCRATCH, 1);
     new->workers = memory_alloc_aligned((size_t)thread_pool_threads(new->pool), WORKER_SCRATCH);
+    new->shares = memory_alloc_aligned((size_t)thread_pool_threads(new->pool), sizeof *new->shares);
     new->partial_sums = memory_alloc_array(new->partial_capacity, sizeof(double));
-    if (!new->shared || !new->packed || !new->sums || !new->workers || !new->partial_sums) {
+    if (!new->shared || !new->packed || !new->sums || !new->workers || !new->shares ||
+        !new->partial_sums) {
         compute_free(new);
         return memory_error(error, "the scratch of matrix products");
     }
+    memset(new->shares, 0, (size_t)thread_pool_threads(new->pool) * sizeof *new->shares);
     *compute = new;
     return true;
 }
@@ -100,6 +103,7 @@ void compute_free(struct compute *compute) {
     memory_free(compute->packed);
     memory_free(compute->sums);
     memory_free(compute->workers);
+    memory_free(compute->shares);
     memory_free(compute->partial_sums);
     memory_free(compute);
 }

@@ -2,6 +2,7 @@
 #ifndef COMPUTE_COMPUTE_INTERNAL_H
 #define COMPUTE_COMPUTE_INTERNAL_H
 
+#include "base/work_share.h"
 #include "compute/compute.h"
 
 // Kernels over one row or one run of numbers, without threads. reference.c holds the plain ones;
@@ -139,10 +140,11 @@ struct compute {
     const struct row_kernels *rows;
     const struct gemm_kernel *gemm;
     const struct operand_kernels *operands;
-    uint8_t *shared;  // SHARED_SCRATCH
-    uint8_t *packed;  // PACKED_SCRATCH
-    float *sums;      // SUMS_SCRATCH
-    uint8_t *workers; // threads × WORKER_SCRATCH
+    uint8_t *shared;           // SHARED_SCRATCH
+    uint8_t *packed;           // PACKED_SCRATCH
+    float *sums;               // SUMS_SCRATCH
+    uint8_t *workers;          // threads × WORKER_SCRATCH
+    struct work_share *shares; // one for each thread
     double *partial_sums;
     size_t partial_capacity;
     struct compute_profile *profiles; // or NULL

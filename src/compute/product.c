@@ -3,9 +3,10 @@
 // type, is packed, a strip of columns at a time, into panels that stay in the second level of the
 // cache.
 //
-// A task is a strip of columns and a part of the rows. It sums over all of k, whatever terms it
-// comes from, in a tile of its own, and then hands the tile, still in the cache, to what is to
-// become of it; so the result passes memory once. Each element's sum runs along k in an order that
+// A task is a strip of columns and all of the rows, or many. It sums over all of k, whatever terms
+// it comes from, in a tile of its own, and then hands the tile, still in the cache, to what is to
+// become of it; so the result passes memory once. Threads that find no task left take rows of
+// those that others have packed a strip for. Each element's sum runs along k in an order that
 // follows from the product's shape alone: how many threads there are, and how the result is cut
 // among them, changes nothing.
 #include "compute/compute_internal.h"
@@ -13,9 +14,8 @@
 enum {
     STRIP_PANELS = 4,     // of a task at most
     ROW_GROUP = 8,        // tiles of mr rows that a panel meets while it is in the first level
-    PART_ROWS = 1008,     // of a task at most
-    LEAST_ROWS = 196,     // for which packing a strip is still worth its time
-    UNPACKED_ROWS = 64,   // for which it is not, where it can be done without
+    WAITING_ROWS = 672,   // of a task at most, where sums wait for the rest of k
+    UNPACKED_ROWS = 64,   // for which packing is not worth its time where it can be done without
     UNPACKED_DEPTH = 384, // rows of a right operand that stay in the first level
     TILE_BYTES = 1 << 20  // of sums that wait for the rest of k
 };
@@ -31,7 +31,8 @@ struct layout {
 struct products_work {
     const struct compute *compute;
     const struct layout *layouts;
-    size_t count;
+    size_t tasks;
+    atomic_size_t next, unfinished; // tasks
 };
 
 static size_t term_depth(const struct product_term *term) {
@@ -91,29 +92,17 @@ static size_t even_part(size_t whole, size_t most) {
     return parts_of(whole, parts_of(whole, most));
 }
 
-// Wide strips and long parts, of which all threads get as much to do: of the ways to cut, the one
-// that is done first. A strip is packed in about the time of PACK_ROWS more rows, and rows are read
-// in about that of ROW_COLUMNS more columns.
-static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel, size_t threads) {
-    enum { PACK_ROWS = 16, ROW_COLUMNS = 8 };
+// As few tasks as can be, since each packs its strip: threads that find none left take rows of
+// those at work.
+static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel) {
     const struct product *p = l->product;
-    size_t sides = p->twin_terms ? 2 : 1, panels = parts_of(p->n, kernel->nr);
-    size_t most_rows = l->depth > l->block ? PART_ROWS * 2 / 3 : PART_ROWS, least = SIZE_MAX;
-    for (size_t strip = smaller(STRIP_PANELS / sides, panels); strip > 0; strip--)
-        for (size_t parts = parts_of(p->m, most_rows); parts == 1 || p->m / parts >= LEAST_ROWS;
-             parts++) {
-            // The number of parts may shrink when they are made of whole tiles.
-            size_t rows = round_up(parts_of(p->m, parts), kernel->mr);
-            size_t tasks = parts_of(panels, strip) * parts_of(p->m, rows);
-            size_t time = parts_of(tasks, threads) * (rows + PACK_ROWS) *
-                          (strip * kernel->nr * sides + ROW_COLUMNS);
-            if (time >= least) continue;
-            least = time;
-            l->strip_columns = strip * kernel->nr;
-            l->strips = parts_of(panels, strip);
-            l->part_rows = rows;
-            l->parts = parts_of(p->m, rows);
-        }
+    size_t panels = parts_of(p->n, kernel->nr), most = STRIP_PANELS / (p->twin_terms ? 2 : 1);
+    size_t strip = even_part(panels, most);
+    size_t rows = l->depth > l->block ? even_part(p->m, WAITING_ROWS) : p->m;
+    l->strip_columns = strip * kernel->nr;
+    l->strips = parts_of(panels, strip);
+    l->part_rows = round_up(rows, kernel->mr);
+    l->parts = parts_of(p->m, l->part_rows);
     l->tasks = l->strips * l->parts;
 }
 
@@ -132,8 +121,8 @@ static void cut_panels(struct layout *l, const struct gemm_kernel *kernel) {
     l->parts = 1;
 }
 
-static void make_layout(struct layout *l, const struct compute *compute,
-    const struct product *product, size_t threads) {
+static void make_layout(
+    struct layout *l, const struct compute *compute, const struct product *product) {
     const struct gemm_kernel *kernel = compute->gemm;
     *l = (struct layout){.product = product, .strips = 1};
     if (!product->m || !product->n) return; // no tasks
@@ -142,7 +131,7 @@ static void make_layout(struct layout *l, const struct compute *compute,
     if (l->unpacked)
         cut_panels(l, kernel);
     else
-        cut_tasks(l, kernel, threads);
+        cut_tasks(l, kernel);
 }
 
 // ---- one task ----
@@ -302,20 +291,58 @@ static void multiply_tiles(const struct task *t, const struct block *block, size
     }
 }
 
-// Where k is one block, a tile is finished before the next one takes its place; else the tiles of
-// all rows wait.
-static void multiply_block(const struct task *t, const struct block *block) {
-    const struct layout *l = t->layout;
-    size_t nr = t->compute->gemm->nr, sides = l->product->twin_terms ? 2 : 1;
+// A block of k that is packed: its rows are there for whoever has the time.
+struct packed_block {
+    const struct task *task;
+    const struct block *block;
+};
+
+// Where k is one block, a tile is finished before the next one takes its place, the thread's own;
+// else the tiles of all rows wait in the task's.
+static void multiply_group(const struct packed_block *packed, size_t group, float *own_tile) {
+    const struct task *t = packed->task;
+    const struct block *block = packed->block;
+    size_t nr = t->compute->gemm->nr, sides = t->layout->product->twin_terms ? 2 : 1;
     bool waits = !block->first || !block->last;
-    size_t panel_floats = (waits ? l->part_rows : t->compute->gemm->mr) * nr;
-    for (size_t row = 0; row < t->rows; row += t->group_rows) {
-        size_t rows = smaller(t->group_rows, t->rows - row);
-        for (size_t panel = 0; panel < t->panels; panel++) {
-            float *tile = t->tile + (waits ? panel * sides * panel_floats + row * nr : 0);
-            multiply_tiles(
-                t, block, panel, row, rows, tile, sides > 1 ? tile + panel_floats : NULL);
-        }
+    size_t panel_floats = (waits ? t->layout->part_rows : t->compute->gemm->mr) * nr;
+    size_t row = group * t->group_rows, rows = smaller(t->group_rows, t->rows - row);
+    for (size_t panel = 0; panel < t->panels; panel++) {
+        float *tile = waits ? t->tile + panel * sides * panel_floats + row * nr : own_tile;
+        multiply_tiles(t, block, panel, row, rows, tile, sides > 1 ? tile + panel_floats : NULL);
+    }
+}
+
+static bool take_group(struct work_share *share, float *own_tile) {
+    size_t group;
+    const void *packed;
+    if (!work_share_take(share, &group, &packed)) return false;
+    multiply_group(packed, group, own_tile);
+    work_share_finish(share);
+    return true;
+}
+
+static void multiply_block(const struct task *t, const struct block *block, int worker) {
+    struct work_share *share = &t->compute->shares[worker];
+    struct packed_block packed = {t, block};
+    size_t groups = parts_of(t->rows, t->group_rows);
+    work_share_offer(share, groups, &packed);
+    while (take_group(share, t->tile)) {
+    }
+    work_share_wait(share, groups);
+}
+
+// What others have packed, until the last of them is done.
+static void help(struct products_work *w, int worker) {
+    size_t threads = (size_t)compute_threads(w->compute);
+    float *tile = compute_worker_scratch(w->compute, worker);
+    for (unsigned spins = 0; atomic_load_explicit(&w->unfinished, memory_order_acquire) > 0;) {
+        bool found = false;
+        for (size_t i = 0; i < threads; i++)
+            found |= take_group(&w->compute->shares[i], tile);
+        if (found)
+            spins = 0;
+        else
+            work_share_pause(&spins);
     }
 }
 
@@ -338,8 +365,7 @@ static void multiply_unpacked(const struct task *t) {
     finish_panel(t, 0, 0, t->rows, t->tile, NULL);
 }
 
-static void product_task(void *context, size_t task, int worker) {
-    const struct products_work *w = context;
+static void product_task(const struct products_work *w, size_t task, int worker) {
     const struct layout *l = w->layouts;
     while (task >= l->tasks)
         task -= l++->tasks;
@@ -363,8 +389,20 @@ static void product_task(void *context, size_t task, int worker) {
     do {
         next_block(&block, l, w->compute->gemm);
         pack_block(&t, &block);
-        multiply_block(&t, &block);
+        multiply_block(&t, &block, worker);
     } while (!block.last);
+}
+
+// What one thread does: tasks as long as there are any, then parts of those of others.
+static void products_task(void *context, size_t thread, int worker) {
+    (void)thread;
+    struct products_work *w = context;
+    size_t task;
+    while ((task = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed)) < w->tasks) {
+        product_task(w, task, worker);
+        atomic_fetch_sub_explicit(&w->unfinished, 1, memory_order_release);
+    }
+    help(w, worker);
 }
 
 // ---- all of them ----
@@ -393,14 +431,14 @@ void compute_products(struct compute *compute, const struct product *products, s
         size_t here = smaller(TOGETHER, count - first), tasks = 0;
         struct compute_cost cost = {.operation = products[first].operation};
         for (size_t i = 0; i < here; i++) {
-            make_layout(&layouts[i], compute, &products[first + i],
-                parts_of((size_t)compute_threads(compute), here));
+            make_layout(&layouts[i], compute, &products[first + i]);
             tasks += layouts[i].tasks;
             cost.operations += product_operations(&products[first + i]);
             cost.bytes += product_bytes(compute, &products[first + i]);
         }
-        struct products_work work = {compute, layouts, here};
-        compute_run(compute, cost, tasks, product_task, &work);
+        struct products_work work = {
+            .compute = compute, .layouts = layouts, .tasks = tasks, .unfinished = tasks};
+        compute_run(compute, cost, (size_t)compute_threads(compute), products_task, &work);
     }
 }
 
