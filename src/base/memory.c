@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -73,10 +74,16 @@ void memory_free(void *pointer) {
 }
 
 void *memory_alloc_aligned(size_t count, size_t size) {
+    enum { LINE = 64, HUGE_PAGE = 2 << 20 };
     size_t total;
-    if (!multiply(count, size, &total) || total > PTRDIFF_MAX - 64 || must_fail()) return NULL;
-    total = (total + 63) & ~(size_t)63;
-    void *pointer = aligned_alloc(64, total ? total : 64);
+    if (!multiply(count, size, &total) || total > PTRDIFF_MAX - HUGE_PAGE || must_fail())
+        return NULL;
+    size_t unit = total >= 2 * (size_t)HUGE_PAGE ? HUGE_PAGE : LINE;
+    total = total ? (total + unit - 1) / unit * unit : unit;
+    void *pointer = aligned_alloc(unit, total);
+    // A page of 4 kB holds a few rows: looking up where the next one lies would take its time. A
+    // kernel that cannot is no reason to fail.
+    if (pointer && unit == HUGE_PAGE) madvise(pointer, total, MADV_HUGEPAGE);
     if (pointer) memset(pointer, 0, total);
     return pointer;
 }
