@@ -21,6 +21,11 @@ static inline void store_lanes(element *to, lanes values) {
     _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)values));
 }
 
+// A whole line of the cache.
+static inline void store_pair(element *to, lanes first, lanes second) {
+    _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
+}
+
 // Logits wait in f16, which keeps three bits more of them than bf16 would.
 static inline void store_logits(element *to, lanes values) {
     const __m512 most = _mm512_set1_ps(65504.0f), least = _mm512_set1_ps(-65504.0f);
@@ -45,6 +50,11 @@ static inline lanes load_lanes(const element *from) {
 
 static inline void store_lanes(element *to, lanes values) {
     lanes_store(to, values);
+}
+
+static inline void store_pair(element *to, lanes first, lanes second) {
+    lanes_store(to, first);
+    lanes_store(to + LANES, second);
 }
 
 static inline void store_logits(element *to, lanes values) {
@@ -284,31 +294,51 @@ static element *operand_place(struct operand operand, const struct product_tile 
     return (element *)operand.data + (tile->row + i) * operand.stride + tile->column;
 }
 
-static lanes biased(lanes values, const float *bias, size_t column, size_t count) {
-    if (!bias) return values;
-    return values +
-           (count == LANES ? lanes_load(bias + column) : lanes_load_some(bias + column, count, 0));
+// What two or fewer neighbouring runs of LANES columns make: `count` columns.
+struct pair {
+    lanes first, second;
+};
+
+static inline void place_pair(element *to, struct pair pair, size_t count) {
+    if (count == 2 * LANES) {
+        store_pair(to, pair.first, pair.second);
+        return;
+    }
+    element buffer[2 * LANES];
+    store_pair(buffer, pair.first, pair.second);
+    memcpy(to, buffer, count * sizeof *to);
 }
 
-static inline void place_lanes(element *to, lanes values, size_t count) {
-    if (count == LANES)
-        store_lanes(to, values);
-    else
-        store_some(to, values, count);
+static inline struct pair load_pair(const element *from, size_t count) {
+    element buffer[2 * LANES] = {0};
+    if (count < 2 * LANES) from = memcpy(buffer, from, count * sizeof *from);
+    return (struct pair){load_lanes(from), load_lanes(from + LANES)};
+}
+
+// Some of a tile, whose rows have room for whole pairs.
+static inline struct pair tile_pair(
+    const float *values, float alpha, const float *bias, size_t count) {
+    lanes by = lanes_all(alpha);
+    struct pair pair = {lanes_load(values) * by, lanes_load(values + LANES) * by};
+    if (!bias) return pair;
+    float buffer[2 * LANES] = {0};
+    if (count < 2 * LANES) bias = memcpy(buffer, bias, count * sizeof *bias);
+    return (struct pair){pair.first + lanes_load(bias), pair.second + lanes_load(bias + LANES)};
+}
+
+static const float *bias_of_tile(const float *bias, const struct product_tile *tile, size_t j) {
+    return bias ? bias + tile->column + j : NULL;
 }
 
 static void finish_store_operand(
     const struct product_finish *finish, const struct product_tile *tile) {
-    lanes alpha = lanes_all(finish->alpha);
-    for (size_t i = 0; i < tile->rows; i++) {
-        element *to = operand_place(finish->to, tile, i);
-        const float *values = tile->values + i * tile->stride;
-        for (size_t j = 0; j < tile->columns; j += LANES) {
-            size_t count = smaller(LANES, tile->columns - j);
-            lanes sum = lanes_load(values + j) * alpha;
-            place_lanes(to + j, biased(sum, finish->bias, tile->column + j, count), count);
+    for (size_t i = 0; i < tile->rows; i++)
+        for (size_t j = 0; j < tile->columns; j += 2 * LANES) {
+            size_t count = smaller(2 * LANES, tile->columns - j);
+            struct pair sum = tile_pair(tile->values + i * tile->stride + j, finish->alpha,
+                bias_of_tile(finish->bias, tile, j), count);
+            place_pair(operand_place(finish->to, tile, i) + j, sum, count);
         }
-    }
 }
 
 static void finish_add_transposed(
@@ -329,43 +359,49 @@ static inline lanes sigmoid(lanes x) {
 #endif
 }
 
+static inline lanes swiglu(lanes gate, lanes up) {
+    return gate * sigmoid(gate) * up;
+}
+
 static void finish_swiglu(const struct product_finish *finish, const struct product_tile *tile) {
-    for (size_t i = 0; i < tile->rows; i++) {
-        element *gate = operand_place(finish->gate, tile, i);
-        element *up = operand_place(finish->up, tile, i), *to = operand_place(finish->to, tile, i);
-        for (size_t j = 0; j < tile->columns; j += LANES) {
-            size_t count = smaller(LANES, tile->columns - j), column = tile->column + j;
-            lanes g = lanes_load(tile->values + i * tile->stride + j);
-            lanes u = lanes_load(tile->twin + i * tile->stride + j);
-            g = biased(g, finish->bias, column, count);
-            u = biased(u, finish->twin_bias, column, count);
-            place_lanes(gate + j, g, count);
-            place_lanes(up + j, u, count);
-            place_lanes(to + j, g * sigmoid(g) * u, count);
+    for (size_t i = 0; i < tile->rows; i++)
+        for (size_t j = 0; j < tile->columns; j += 2 * LANES) {
+            size_t count = smaller(2 * LANES, tile->columns - j), at = i * tile->stride + j;
+            struct pair g =
+                tile_pair(tile->values + at, 1.0f, bias_of_tile(finish->bias, tile, j), count);
+            struct pair u =
+                tile_pair(tile->twin + at, 1.0f, bias_of_tile(finish->twin_bias, tile, j), count);
+            struct pair y = {swiglu(g.first, u.first), swiglu(g.second, u.second)};
+            place_pair(operand_place(finish->gate, tile, i) + j, g, count);
+            place_pair(operand_place(finish->up, tile, i) + j, u, count);
+            place_pair(operand_place(finish->to, tile, i) + j, y, count);
         }
-    }
+}
+
+struct swiglu_gradient {
+    lanes y, dgate, dup;
+};
+
+static inline struct swiglu_gradient swiglu_backward(lanes d, lanes g, lanes u) {
+    lanes s = sigmoid(g), swish = g * s;
+    return (struct swiglu_gradient){swish * u, d * u * s * (1.0f + g * (1.0f - s)), d * swish};
 }
 
 static void finish_swiglu_backward(
     const struct product_finish *finish, const struct product_tile *tile) {
-    for (size_t i = 0; i < tile->rows; i++) {
-        const element *gate = operand_place(finish->gate, tile, i);
-        const element *up = operand_place(finish->up, tile, i);
-        element *dgate = operand_place(finish->dgate, tile, i);
-        element *dup = operand_place(finish->dup, tile, i);
-        element *to = operand_place(finish->to, tile, i);
-        for (size_t j = 0; j < tile->columns; j += LANES) {
-            size_t count = smaller(LANES, tile->columns - j);
-            bool whole = count == LANES;
-            lanes d = lanes_load(tile->values + i * tile->stride + j);
-            lanes g = whole ? load_lanes(gate + j) : load_some(gate + j, count);
-            lanes u = whole ? load_lanes(up + j) : load_some(up + j, count);
-            lanes s = sigmoid(g), swish = g * s;
-            place_lanes(to + j, swish * u, count);
-            place_lanes(dgate + j, d * u * s * (1.0f + g * (1.0f - s)), count);
-            place_lanes(dup + j, d * swish, count);
+    for (size_t i = 0; i < tile->rows; i++)
+        for (size_t j = 0; j < tile->columns; j += 2 * LANES) {
+            size_t count = smaller(2 * LANES, tile->columns - j);
+            struct pair d = tile_pair(tile->values + i * tile->stride + j, 1.0f, NULL, count);
+            struct pair g = load_pair(operand_place(finish->gate, tile, i) + j, count);
+            struct pair u = load_pair(operand_place(finish->up, tile, i) + j, count);
+            struct swiglu_gradient a = swiglu_backward(d.first, g.first, u.first);
+            struct swiglu_gradient b = swiglu_backward(d.second, g.second, u.second);
+            place_pair(operand_place(finish->to, tile, i) + j, (struct pair){a.y, b.y}, count);
+            place_pair(
+                operand_place(finish->dgate, tile, i) + j, (struct pair){a.dgate, b.dgate}, count);
+            place_pair(operand_place(finish->dup, tile, i) + j, (struct pair){a.dup, b.dup}, count);
         }
-    }
 }
 
 static void finish_logits(const struct product_finish *finish, const struct product_tile *tile) {
@@ -431,7 +467,10 @@ static float cross_entropy(
     if (!gradient) return log_sum - of_target;
     for (size_t i = 0; i < vocabulary; i += LANES) {
         lanes p = exponential(logits_at(logits, vocabulary, i) - log_sum) * weight;
-        place_lanes(logits + i, p, smaller(LANES, vocabulary - i));
+        if (vocabulary - i >= LANES)
+            store_lanes(logits + i, p);
+        else
+            store_some(logits + i, p, vocabulary - i);
     }
     float of_gradient = (expf(of_target - log_sum) - 1.0f) * weight;
     operand_store(logits + target, &of_gradient, 1);
