@@ -173,26 +173,26 @@ static bool take_memory(struct bench *b, struct error *error) {
            memory_error(error, "the bench");
 }
 
-// One micro-batch holds all, shared or not.
 static bool open_training(struct bench *b, struct train_bench_result *result, struct error *error) {
     const struct train_bench_options *options = b->options;
     const struct model_config *config = transformer_config(b->transformer);
     size_t examples = b->data->example_count;
     b->held = (size_t)b->data->token_count - examples;
-    size_t rows_env = getenv("ROWS") ? (size_t)atoi(getenv("ROWS")) : b->held;
+    struct trainer_data data = {.training = b->data};
+    size_t rows = train_memory_rows(config, b->lora, &data);
     result->weight_bytes = transformer_weight_bytes(b->transformer);
     uint64_t weights = options->full ? 0 : train_memory_weights(b->transformer);
     uint64_t budget = train_memory_budget(options->memory, weights, b->count);
-    result->activation_bytes = training_bytes_on(b->compute, config, b->lora, rows_env, budget);
+    result->activation_bytes = training_bytes_on(b->compute, config, b->lora, rows, budget);
     if (options->memory && result->activation_bytes > budget)
         return error_set(error, ERROR_MEMORY,
             "this step takes %.0f MB beside the weights, whatever is computed again; allow more "
             "memory, or make it shorter",
             (double)(result->activation_bytes + 4 * b->count * sizeof(float)) * 1e-6);
-    return packer_create(&b->packer, rows_env, examples, !options->separate, error) &&
-           packer_create(&b->separate, rows_env, examples, false, error) &&
+    return packer_create(&b->packer, rows, examples, !options->separate, error) &&
+           packer_create(&b->separate, rows, examples, false, error) &&
            training_create(
-               &b->training, b->transformer, b->compute, rows_env, b->lora, budget, error);
+               &b->training, b->transformer, b->compute, rows, b->lora, budget, error);
 }
 
 static bool open_bench(struct bench *b, struct train_bench_result *result, struct error *error) {

@@ -2,7 +2,11 @@
 #include "base/memory.h"
 #include <stdio.h>
 
-enum { MICRO_BATCH_ROWS = 2048, LEAST_ROWS = 64 };
+// Of large products, 1024 rows are as fast as more, and half the memory; small ones are the faster
+// for more. So are gradients of whole weights, which each micro-batch adds to.
+enum { MOST_ROWS = 2048, MANY_ROWS = 1024, LEAST_ROWS = 64 };
+
+static const uint64_t many_bytes = 512 << 20; // for which MANY_ROWS are enough
 
 static size_t longest_example(const struct trainer_data *data) {
     size_t longest = data->training->longest;
@@ -12,7 +16,8 @@ static size_t longest_example(const struct trainer_data *data) {
 
 size_t train_memory_rows(
     const struct model_config *config, const struct lora *lora, const struct trainer_data *data) {
-    size_t longest = longest_example(data), rows = MICRO_BATCH_ROWS;
+    size_t longest = longest_example(data), rows = MOST_ROWS;
+    if (lora && training_bytes(config, lora, MOST_ROWS, UINT64_MAX) > many_bytes) rows = MANY_ROWS;
     while (rows > LEAST_ROWS && training_bytes(config, lora, rows, 0) > TRAIN_MEMORY_ROWS_BYTES)
         rows /= 2;
     if (data->training->token_count < rows) rows = (size_t)data->training->token_count;

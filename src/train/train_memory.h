@@ -11,8 +11,9 @@
 #include "train/trainer.h"
 
 // Rows of a micro-batch: decided by model and data alone, so that every machine cuts batches alike,
-// with any budget: as many as keep the least that activations take within TRAIN_MEMORY_ROWS_BYTES,
-// but no fewer than the longest example has. `lora` is NULL where all weights are trained.
+// with any budget: as many as make it faster and keep the least that activations take within
+// TRAIN_MEMORY_ROWS_BYTES, but no fewer than the longest example has. `lora` is NULL where all
+// weights are trained.
 #define TRAIN_MEMORY_ROWS_BYTES ((uint64_t)2 << 30)
 size_t train_memory_rows(
     const struct model_config *config, const struct lora *lora, const struct trainer_data *data);
