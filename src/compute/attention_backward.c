@@ -3,8 +3,10 @@
 // they come out of the rows, dkᵀ = qᵀ·dS and dvᵀ = dOᵀ·P.
 //
 // A task is one head of a whole tree of spans: the keys that branches share get their gradients
-// from one thread, in a fixed order. Each head of queries has its own gradient of keys and values,
-// which compute_sum_heads adds up.
+// from one thread, in a fixed order. The gradients of heads that share keys and values are sums,
+// head by head: made in place where one task has all of these heads, which saves packing and memory
+// but leaves fewer tasks; else each head has a place of its own. Both ways give the same bits,
+// which with branches they would not.
 #include "compute/attention_internal.h"
 
 enum { MOST_KEYS = 512, BLOCK_GROUPS = 12, MOST_PANELS = MOST_KEYS / 8 };
@@ -13,6 +15,7 @@ struct backward_work {
     const struct compute *compute;
     const struct attention *attention;
     const struct attention_gradient *gradient;
+    bool together; // a task has all heads that share keys and values
 };
 
 // One head's queries of a block, and the chunk of keys that they meet.
@@ -186,26 +189,33 @@ static void differentiate_block(struct block *b) {
 }
 
 // The sums of the chunk go to the rows of its keys, which may belong to several spans. A span's own
-// pass is the first that comes to its keys.
+// pass is the first that comes to its keys, with the first head.
 static void add_chunk(const struct block *b) {
     const struct backward_work *w = b->work;
-    size_t dim = w->attention->shape.head_dim, stride = w->attention->shape.heads * dim;
+    const struct attention_shape *shape = &w->attention->shape;
+    size_t dim = shape->head_dim, head = b->head, stride = shape->heads * dim;
+    float *dkeys = w->gradient->head_dkeys, *dvalues = w->gradient->head_dvalues;
+    if (w->together) {
+        dkeys = w->gradient->dkeys, dvalues = w->gradient->dvalues;
+        head = attention_kv_head(shape, head), stride = shape->kv_heads * dim;
+    }
+    bool first = !w->together || b->head % attention_group(shape) == 0;
     const struct attention_span *span = b->span;
     for (size_t end = b->chunk + b->chunk_keys; end > b->chunk;) {
         while (end <= span->first_key)
             span = span->parent;
         size_t start = span->first_key > b->chunk ? span->first_key : b->chunk;
-        size_t at = (span->first_row + start - span->first_key) * stride + b->head * dim;
-        bool more = span != b->span;
-        w->compute->rows->transpose(w->gradient->dkeys + at, stride, b->dkeys + (start - b->chunk),
-            b->most, dim, end - start, more);
-        w->compute->rows->transpose(w->gradient->dvalues + at, stride,
-            b->dvalues + (start - b->chunk), b->most, dim, end - start, more);
+        size_t at = (span->first_row + start - span->first_key) * stride + head * dim;
+        bool more = !first || span != b->span;
+        w->compute->rows->transpose(
+            dkeys + at, stride, b->dkeys + (start - b->chunk), b->most, dim, end - start, more);
+        w->compute->rows->transpose(
+            dvalues + at, stride, b->dvalues + (start - b->chunk), b->most, dim, end - start, more);
         end = start;
     }
 }
 
-static void differentiate_chunk(struct block *b) {
+static void pack_chunk(const struct block *b) {
     const struct backward_work *w = b->work;
     const struct attention_shape *shape = &w->attention->shape;
     struct attention_pack pack = {w->compute, shape, b->span, attention_kv_head(shape, b->head),
@@ -213,6 +223,11 @@ static void differentiate_chunk(struct block *b) {
     attention_pack_keys(&pack, ATTENTION_KEYS, b->keys, b->key_panel);
     attention_pack_keys(&pack, ATTENTION_VALUES, b->values, b->key_panel);
     attention_pack_depth(&pack, ATTENTION_KEYS, b->key_rows, b->row_panel);
+}
+
+// One head's queries with the chunk that is packed.
+static void differentiate_chunk(struct block *b) {
+    const struct attention_shape *shape = &b->work->attention->shape;
     memset(b->summed, 0, sizeof b->summed);
     size_t start = b->chunk > b->span->first_position ? b->chunk - b->span->first_position : 0;
     for (b->first = start; b->first < b->span->query_count; b->first += b->count) {
@@ -268,32 +283,81 @@ static void backward_task(void *context, size_t task, int worker) {
     const struct backward_work *w = context;
     const struct attention *a = w->attention;
     const struct attention_span *span = a->spans, *end = a->spans + a->span_count;
-    for (size_t tree = task / a->shape.heads; tree > 0; tree--)
+    size_t heads = w->together ? attention_group(&a->shape) : 1, units = a->shape.heads / heads;
+    for (size_t tree = task / units; tree > 0; tree--)
         for (span++; span->parent;)
             span++;
-    struct block b = {.work = w, .head = task % a->shape.heads};
+    size_t first = task % units * heads;
+    struct block b = {.work = w, .head = first};
     take_scratch(&b, compute_worker_scratch(w->compute, worker));
     const struct attention_span *root = span;
     do {
         b.span = span;
-        if (a->shape.window) clear_dquery(&b);
+        for (b.head = first; a->shape.window && b.head < first + heads; b.head++)
+            clear_dquery(&b);
         size_t keys = span->first_position + span->query_count;
         for (b.chunk = attention_start(&a->shape, span, 0); b.chunk < keys; b.chunk += b.most) {
             b.chunk_keys = smaller(b.most, keys - b.chunk);
             b.first_keys = !a->shape.window && b.chunk == 0;
-            differentiate_chunk(&b);
+            b.head = first;
+            pack_chunk(&b);
+            for (; b.head < first + heads; b.head++)
+                differentiate_chunk(&b);
         }
         span++;
     } while (span < end && span->parent && span != root);
 }
 
+// ---- sums over heads ----
+
+enum { SUM_ROWS = 16 };
+
+static void sum_heads(const struct backward_work *w, float *to, const float *from, size_t row) {
+    const struct attention_shape *shape = &w->attention->shape;
+    size_t dim = shape->head_dim, group = attention_group(shape);
+    for (size_t head = 0; head < shape->kv_heads; head++) {
+        float *sums = to + (row * shape->kv_heads + head) * dim;
+        const float *heads = from + (row * shape->kv_heads + head) * group * dim;
+        for (size_t i = 0; i < dim; i++) {
+            float sum = heads[i];
+            for (size_t share = 1; share < group; share++)
+                sum += heads[share * dim + i];
+            sums[i] = sum;
+        }
+    }
+}
+
+static void sum_task(void *context, size_t task, int worker) {
+    (void)worker;
+    const struct backward_work *w = context;
+    size_t end = smaller(w->attention->query.rows, (task + 1) * SUM_ROWS);
+    for (size_t row = task * SUM_ROWS; row < end; row++) {
+        sum_heads(w, w->gradient->dkeys, w->gradient->head_dkeys, row);
+        sum_heads(w, w->gradient->dvalues, w->gradient->head_dvalues, row);
+    }
+}
+
+// Together, a task is so long that threads had better have several.
+static bool goes_together(
+    const struct compute *compute, const struct attention *attention, size_t trees) {
+    enum { TASKS_EACH = 3 };
+    size_t threads = (size_t)compute_threads(compute), tasks = trees * attention->shape.kv_heads;
+    if (attention_group(&attention->shape) == 1) return true;
+    return trees == attention->span_count && tasks >= TASKS_EACH * threads;
+}
+
 void compute_attention_backward(struct compute *compute, const struct attention *attention,
     const struct attention_gradient *gradient) {
-    struct backward_work work = {compute, attention, gradient};
-    size_t trees = 0;
+    struct backward_work work = {compute, attention, gradient, false};
+    size_t trees = 0, rows = attention->query.rows, heads = attention->shape.heads;
     for (size_t i = 0; i < attention->span_count; i++)
         trees += !attention->spans[i].parent;
+    work.together = goes_together(compute, attention, trees);
     // Five products of a tile: scores and weights again, then dq, dk, dv.
     compute_run(compute, attention_cost(attention, COMPUTE_ATTENTION_BACKWARD, 5),
-        trees * attention->shape.heads, backward_task, &work);
+        trees * (work.together ? attention->shape.kv_heads : heads), backward_task, &work);
+    if (work.together) return;
+    compute_run(compute,
+        cost_of(COMPUTE_ATTENTION_BACKWARD, 4 * rows * heads * attention->shape.head_dim, 0),
+        (rows + SUM_ROWS - 1) / SUM_ROWS, sum_task, &work);
 }

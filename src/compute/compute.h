@@ -276,22 +276,18 @@ enum { ATTENTION_HEAD_DIM = 512 };
 
 void compute_attention(struct compute *compute, const struct attention *attention);
 
-// f32 [rows, heads · head_dim], overwritten. Each head of queries has a gradient of keys and values
-// of its own, at its own place.
+// f32 without gaps, overwritten: dquery [rows, heads · head_dim], the others [rows, kv_heads ·
+// head_dim]. Where heads share keys and values, the gradients of each may need a place of their own
+// first, head_dkeys and head_dvalues [rows, heads · head_dim]; else these may be NULL.
 struct attention_gradient {
     struct operand doutput;
-    float *dquery, *dkeys, *dvalues;
+    float *dquery, *dkeys, *dvalues, *head_dkeys, *head_dvalues;
 };
 
 // Queries and output are operands. The keys of a span are those of its own rows (first_key is
 // first_position), and the spans of a tree stand one behind the other, parents before children.
 void compute_attention_backward(struct compute *compute, const struct attention *attention,
     const struct attention_gradient *gradient);
-
-// to [rows, kv_heads · head_dim] = the sums over the heads that share a key-value head. May be in
-// place where none are shared.
-void compute_sum_heads(struct compute *compute, float *to, const float *from, size_t rows,
-    const struct attention_shape *shape);
 
 // ---- loss (loss.c) ----
 

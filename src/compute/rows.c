@@ -180,41 +180,6 @@ void compute_rope_operand(struct compute *compute, struct operand to, const floa
     run_rope(compute, &work);
 }
 
-struct sum_heads_work {
-    float *to;
-    const float *from;
-    size_t rows;
-    const struct attention_shape *shape;
-};
-
-static void sum_heads_task(void *context, size_t task, int worker) {
-    (void)worker;
-    const struct sum_heads_work *w = context;
-    size_t dim = w->shape->head_dim, group = w->shape->heads / w->shape->kv_heads;
-    size_t columns = w->shape->heads * dim;
-    size_t step = rows_of_task(columns), end = smaller(w->rows, (task + 1) * step);
-    for (size_t row = task * step; row < end; row++)
-        for (size_t head = 0; head < w->shape->kv_heads; head++) {
-            float *to = w->to + (row * w->shape->kv_heads + head) * dim;
-            const float *from = w->from + row * columns + head * group * dim;
-            for (size_t i = 0; i < dim; i++) {
-                float sum = from[i];
-                for (size_t share = 1; share < group; share++)
-                    sum += from[share * dim + i];
-                to[i] = sum;
-            }
-        }
-}
-
-void compute_sum_heads(struct compute *compute, float *to, const float *from, size_t rows,
-    const struct attention_shape *shape) {
-    struct sum_heads_work work = {to, from, rows, shape};
-    size_t columns = shape->heads * shape->head_dim;
-    if (to == from && shape->heads == shape->kv_heads) return;
-    compute_run(compute, cost_of(COMPUTE_ATTENTION_BACKWARD, 2 * rows * columns, 0),
-        tasks_for(rows, rows_of_task(columns)), sum_heads_task, &work);
-}
-
 struct elements_work {
     const struct row_kernels *kernels;
     float *y;

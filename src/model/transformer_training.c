@@ -287,19 +287,18 @@ static void normalise_heads_backward(struct training *t, float *gradient, float 
 }
 
 // The gradients of queries, keys and values become operands, of what was before rotation.
-static void unrotate(struct training *t, size_t index, const float *dkey, const float *dvalue) {
+static void unrotate(struct training *t, size_t index) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows;
-    compute_to_operand(t->compute, t->dvalue_operand, dvalue, rows, kv_columns(c));
+    compute_to_operand(t->compute, t->dvalue_operand, t->dvalue, rows, kv_columns(c));
     if (!c->query_key_norm) {
         rotate(t, t->dquery_operand, t->query_f32, c->heads, -1);
-        rotate(t, t->dkey_operand, dkey, c->kv_heads, -1);
+        rotate(t, t->dkey_operand, t->dkey, c->kv_heads, -1);
         return;
     }
     float *keys = t->dkey, *spare = t->value_f32;
-    if (dkey != keys) memcpy(keys, dkey, rows * kv_columns(c) * sizeof *keys);
     compute_rope(t->compute, t->query_f32, query_columns(c), t->positions, rows, c->heads,
         c->head_dim, c->rope_interleaved, t->rope.cosine, t->rope.sine, -1);
     compute_rope(t->compute, keys, kv_columns(c), t->positions, rows, c->kv_heads, c->head_dim,
@@ -314,15 +313,10 @@ static void unrotate(struct training *t, size_t index, const float *dkey, const 
 
 static void attention_gradients(struct training *t, size_t index) {
     struct attention attention = attention_of(t, &t->layers[index], index);
-    struct attention_gradient gradient = {t->dattention, t->query_f32, t->key_f32, t->value_f32};
+    struct attention_gradient gradient = {
+        t->dattention, t->query_f32, t->dkey, t->dvalue, t->key_f32, t->value_f32};
     compute_attention_backward(t->compute, &attention, &gradient);
-    if (attention.shape.heads == attention.shape.kv_heads) {
-        unrotate(t, index, t->key_f32, t->value_f32);
-        return;
-    }
-    compute_sum_heads(t->compute, t->dkey, t->key_f32, t->batch->rows, &attention.shape);
-    compute_sum_heads(t->compute, t->dvalue, t->value_f32, t->batch->rows, &attention.shape);
-    unrotate(t, index, t->dkey, t->dvalue);
+    unrotate(t, index);
 }
 
 // Below the lowest trained layer nothing is differentiated: `below` says whether anybody needs dx.

@@ -384,16 +384,27 @@ static void check_threads(const struct attention_case *c, enum compute_path path
     compute_free(other);
 }
 
-static void test_attention_does_not_depend_on_the_number_of_threads(void **state) {
-    (void)state;
-    struct attention_case c = {.shape = shape_of(4, 2, 24, 0)};
-    grow(&c, 7, 9, 150);
-    grow(&c, 8, 1, 600);
-    case_fill(&c);
+static void check_any_threads(struct attention_case *c) {
+    case_fill(c);
     for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++)
         for (int threads = 1; threads <= 3 && computes[path]; threads += 2)
-            check_threads(&c, path, threads);
-    case_free(&c);
+            check_threads(c, path, threads);
+    case_free(c);
+}
+
+static void test_attention_does_not_depend_on_the_number_of_threads(void **state) {
+    (void)state;
+    struct attention_case tree = {.shape = shape_of(4, 2, 24, 0)};
+    grow(&tree, 7, 9, 150);
+    grow(&tree, 8, 1, 600);
+    check_any_threads(&tree);
+    // One thread takes heads that share keys together, three threads each by itself.
+    for (size_t window = 0; window < 100; window += 70) {
+        struct attention_case separate = {.shape = shape_of(6, 2, 24, window)};
+        for (uint64_t i = 0; i < 3; i++)
+            grow(&separate, 9 + i, 1, 600);
+        check_any_threads(&separate);
+    }
 }
 
 int main(void) {

@@ -246,13 +246,15 @@ static inline void run_backward(struct compute *compute, const struct attention_
     size_t count = c->rows * query_columns(c);
     float *dkeys = zero_floats(count), *dvalues = zero_floats(count);
     struct attention_gradient gradient = {
-        operand_from(compute, c->doutput, c->rows, query_columns(c)), r->dquery, dkeys, dvalues};
+        operand_from(compute, c->doutput, c->rows, query_columns(c)), r->dquery, r->dkeys,
+        r->dvalues, dkeys, dvalues};
+    size_t kv_count = c->rows * c->shape.kv_heads * c->shape.head_dim;
     spoil(r->dquery, count);
+    spoil(r->dkeys, kv_count);
+    spoil(r->dvalues, kv_count);
     spoil(dkeys, count);
     spoil(dvalues, count);
     compute_attention_backward(compute, &run->attention, &gradient);
-    compute_sum_heads(compute, r->dkeys, dkeys, c->rows, &c->shape);
-    compute_sum_heads(compute, r->dvalues, dvalues, c->rows, &c->shape);
     memory_free(gradient.doutput.data);
     memory_free(dkeys);
     memory_free(dvalues);
