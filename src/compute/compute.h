@@ -188,9 +188,15 @@ void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, cons
 void compute_rmsnorm_operand(struct compute *compute, struct operand y, float *inverse_rms,
     const float *x, const float *weight, size_t rows, size_t columns, float epsilon);
 
-// dx += …; dweight += … (NULL where the weight is frozen).
-void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
-    const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns);
+// The same once more, bit for bit, with the inverse_rms that the first time gave.
+void compute_rmsnorm_again(struct compute *compute, struct operand y, const float *inverse_rms,
+    const float *x, const float *weight, size_t rows, size_t columns);
+
+// dx += …, and a copy of the sum as an operand (whose data may be NULL: none); dweight += … (NULL
+// where the weight is frozen).
+void compute_rmsnorm_backward(struct compute *compute, float *dx, struct operand dx_operand,
+    float *dweight, const float *dy, const float *x, const float *weight, const float *inverse_rms,
+    size_t rows, size_t columns);
 
 // Rotates the first `heads` heads of each row in place: element i with i + head_dim / 2, or, with
 // `interleaved` (the order of Llama's GGUF files), 2i with 2i + 1. cosine and sine are

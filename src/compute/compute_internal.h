@@ -9,6 +9,8 @@
 // the files in cpu/ are one source (cpu/row_kernels.h) compiled for each instruction set.
 struct row_kernels {
     float (*rmsnorm)(float *y, const float *x, const float *weight, size_t columns, float epsilon);
+    void (*rmsnorm_again)(
+        float *y, const float *x, const float *weight, float inverse_rms, size_t columns);
     void (*rmsnorm_backward)(float *dx, const float *dy, const float *x, const float *weight,
         float inverse_rms, size_t columns);
     void (*rope)(float *row, size_t heads, size_t half, const float *cosine, const float *sine,

@@ -3,14 +3,19 @@
 #include "compute/compute_internal.h"
 #include <math.h>
 
+static void reference_rmsnorm_again(
+    float *y, const float *x, const float *weight, float inverse_rms, size_t columns) {
+    for (size_t i = 0; i < columns; i++)
+        y[i] = x[i] * inverse_rms * weight[i];
+}
+
 static float reference_rmsnorm(
     float *y, const float *x, const float *weight, size_t columns, float epsilon) {
     float sum = 0;
     for (size_t i = 0; i < columns; i++)
         sum += x[i] * x[i];
     float inverse_rms = 1.0f / sqrtf(sum / (float)columns + epsilon);
-    for (size_t i = 0; i < columns; i++)
-        y[i] = x[i] * inverse_rms * weight[i];
+    reference_rmsnorm_again(y, x, weight, inverse_rms, columns);
     return inverse_rms;
 }
 
@@ -130,6 +135,7 @@ static void reference_few_rows(float *c, size_t c_stride, const float *a, size_t
 
 const struct row_kernels row_kernels_reference = {
     .rmsnorm = reference_rmsnorm,
+    .rmsnorm_again = reference_rmsnorm_again,
     .rmsnorm_backward = reference_rmsnorm_backward,
     .rope = reference_rope,
     .swiglu = reference_swiglu,

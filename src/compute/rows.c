@@ -15,6 +15,7 @@ static size_t tasks_for(size_t count, size_t of_task) {
 struct rmsnorm_work {
     const struct compute *compute;
     float *y, *inverse_rms; // y NULL: `operand`
+    bool again;             // inverse_rms is there
     struct operand operand;
     const float *x, *weight;
     size_t rows, columns;
@@ -26,9 +27,13 @@ static void rmsnorm_task(void *context, size_t task, int worker) {
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
         float *y = w->y ? w->y + row * w->columns : compute_worker_scratch(w->compute, worker);
-        float inverse_rms = w->compute->rows->rmsnorm(
-            y, w->x + row * w->columns, w->weight, w->columns, w->epsilon);
-        if (w->inverse_rms) w->inverse_rms[row] = inverse_rms;
+        const float *x = w->x + row * w->columns;
+        if (w->again) {
+            w->compute->rows->rmsnorm_again(y, x, w->weight, w->inverse_rms[row], w->columns);
+        } else {
+            float inverse_rms = w->compute->rows->rmsnorm(y, x, w->weight, w->columns, w->epsilon);
+            if (w->inverse_rms) w->inverse_rms[row] = inverse_rms;
+        }
         if (!w->y)
             w->compute->operands->store(
                 compute_operand_at(w->compute, w->operand, row, 0).data, y, w->columns);
@@ -43,19 +48,47 @@ static void run_rmsnorm(struct compute *compute, struct rmsnorm_work *work) {
 
 void compute_rmsnorm(struct compute *compute, float *y, float *inverse_rms, const float *x,
     const float *weight, size_t rows, size_t columns, float epsilon) {
-    struct rmsnorm_work work = {compute, y, inverse_rms, {0}, x, weight, rows, columns, epsilon};
+    struct rmsnorm_work work = {.compute = compute,
+        .y = y,
+        .inverse_rms = inverse_rms,
+        .x = x,
+        .weight = weight,
+        .rows = rows,
+        .columns = columns,
+        .epsilon = epsilon};
     run_rmsnorm(compute, &work);
 }
 
 void compute_rmsnorm_operand(struct compute *compute, struct operand y, float *inverse_rms,
     const float *x, const float *weight, size_t rows, size_t columns, float epsilon) {
-    struct rmsnorm_work work = {compute, NULL, inverse_rms, y, x, weight, rows, columns, epsilon};
+    struct rmsnorm_work work = {.compute = compute,
+        .inverse_rms = inverse_rms,
+        .operand = y,
+        .x = x,
+        .weight = weight,
+        .rows = rows,
+        .columns = columns,
+        .epsilon = epsilon};
+    run_rmsnorm(compute, &work);
+}
+
+void compute_rmsnorm_again(struct compute *compute, struct operand y, const float *inverse_rms,
+    const float *x, const float *weight, size_t rows, size_t columns) {
+    struct rmsnorm_work work = {.compute = compute,
+        .inverse_rms = (float *)inverse_rms,
+        .again = true,
+        .operand = y,
+        .x = x,
+        .weight = weight,
+        .rows = rows,
+        .columns = columns};
     run_rmsnorm(compute, &work);
 }
 
 struct rmsnorm_backward_work {
-    const struct row_kernels *kernels;
+    const struct compute *compute;
     float *dx, *dweight;
+    struct operand dx_operand;
     const float *dy, *x, *weight, *inverse_rms;
     size_t rows, columns;
 };
@@ -66,8 +99,11 @@ static void rmsnorm_backward_task(void *context, size_t task, int worker) {
     size_t step = rows_of_task(w->columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
         size_t at = row * w->columns;
-        w->kernels->rmsnorm_backward(
+        w->compute->rows->rmsnorm_backward(
             w->dx + at, w->dy + at, w->x + at, w->weight, w->inverse_rms[row], w->columns);
+        if (w->dx_operand.data)
+            w->compute->operands->store(
+                compute_operand_at(w->compute, w->dx_operand, row, 0).data, w->dx + at, w->columns);
     }
 }
 
@@ -86,10 +122,11 @@ static void rmsnorm_weight_task(void *context, size_t task, int worker) {
         w->dweight[first + i] += sum[i];
 }
 
-void compute_rmsnorm_backward(struct compute *compute, float *dx, float *dweight, const float *dy,
-    const float *x, const float *weight, const float *inverse_rms, size_t rows, size_t columns) {
+void compute_rmsnorm_backward(struct compute *compute, float *dx, struct operand dx_operand,
+    float *dweight, const float *dy, const float *x, const float *weight, const float *inverse_rms,
+    size_t rows, size_t columns) {
     struct rmsnorm_backward_work work = {
-        compute->rows, dx, dweight, dy, x, weight, inverse_rms, rows, columns};
+        compute, dx, dweight, dx_operand, dy, x, weight, inverse_rms, rows, columns};
     double count = (double)(rows * columns);
     compute_run(compute, cost_of(COMPUTE_RMSNORM_BACKWARD, 4 * rows * columns, 8 * count),
         tasks_for(rows, rows_of_task(columns)), rmsnorm_backward_task, &work);

@@ -101,6 +101,12 @@ static void normalise(struct training *t, float *inverse_rms, const float *x, co
         t->config->hidden_size, t->config->rms_norm_epsilon);
 }
 
+static void normalise_again(
+    struct training *t, const float *inverse_rms, const float *x, const float *weight) {
+    compute_rmsnorm_again(
+        t->compute, t->norm, inverse_rms, x, weight, t->batch->rows, t->config->hidden_size);
+}
+
 // Queries, keys and values of the norm, rotated.
 static void project(struct training *t, size_t index) {
     const struct transformer_layer *layer = &t->transformer->layers[index];
@@ -213,8 +219,9 @@ static void output_backward(
         to_f32(t->dnorm, columns, NULL));
     if (trains_all(t)) output_weight_gradient(t, count);
     memset(t->dgathered, 0, count * columns * sizeof(float));
-    compute_rmsnorm_backward(t->compute, t->dgathered, norm_gradient(t, PARAMETER_FINAL_NORM, 0),
-        t->dnorm, t->gathered, t->transformer->final_norm, t->final_inverse_rms, count, columns);
+    compute_rmsnorm_backward(t->compute, t->dgathered, (struct operand){0},
+        norm_gradient(t, PARAMETER_FINAL_NORM, 0), t->dnorm, t->gathered,
+        t->transformer->final_norm, t->final_inverse_rms, count, columns);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < columns; j++)
             t->dx[targets[i].row * columns + j] += t->dgathered[i * columns + j];
@@ -263,16 +270,16 @@ static void mlp_backward(struct training *t, size_t index) {
         .dgate = t->dgate,
         .dup = t->dup,
         .to = t->activation};
-    compute_to_operand(t->compute, t->dx_operand, t->dx, rows, c->hidden_size);
     linear_input_gradient(t, index, LORA_INNER, &t->dx_operand, &swiglu);
     linear_weight_gradients(t, index, LORA_INNER, t->activation, &t->dx_operand);
-    normalise(t, a->attention_inverse_rms, a->middle, layer->attention_norm);
+    normalise_again(t, a->attention_inverse_rms, a->middle, layer->attention_norm);
     struct operand dy[] = {t->dgate, t->dup};
     struct product_finish to_dnorm = to_f32(t->dnorm, c->hidden_size, NULL);
     linear_input_gradient(t, index, LORA_GATE_UP, dy, &to_dnorm);
     linear_weight_gradients(t, index, LORA_GATE_UP, t->norm, dy);
-    compute_rmsnorm_backward(t->compute, t->dx, norm_gradient(t, PARAMETER_ATTENTION_NORM, index),
-        t->dnorm, a->middle, layer->attention_norm, a->attention_inverse_rms, rows, c->hidden_size);
+    compute_rmsnorm_backward(t->compute, t->dx, t->dx_operand,
+        norm_gradient(t, PARAMETER_ATTENTION_NORM, index), t->dnorm, a->middle,
+        layer->attention_norm, a->attention_inverse_rms, rows, c->hidden_size);
 }
 
 // From the gradients of normalised queries or keys to those of the raw ones, in place; `spare` is
@@ -281,8 +288,8 @@ static void normalise_heads_backward(struct training *t, float *gradient, float 
     float *dweight, const float *raw, const float *weight, const float *inverse_rms, size_t heads) {
     size_t rows = t->batch->rows * heads, dim = t->config->head_dim;
     memset(spare, 0, rows * dim * sizeof *spare);
-    compute_rmsnorm_backward(
-        t->compute, spare, dweight, gradient, raw, weight, inverse_rms, rows, dim);
+    compute_rmsnorm_backward(t->compute, spare, (struct operand){0}, dweight, gradient, raw, weight,
+        inverse_rms, rows, dim);
     memcpy(gradient, spare, rows * dim * sizeof *gradient);
 }
 
@@ -326,26 +333,28 @@ static void attention_backward(struct training *t, size_t index, bool below) {
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows;
     struct product_finish to_dattention = to_operand(t->dattention);
-    compute_to_operand(t->compute, t->dx_operand, t->dx, rows, c->hidden_size);
     linear_input_gradient(t, index, LORA_OUTPUT, &t->dx_operand, &to_dattention);
     linear_weight_gradients(t, index, LORA_OUTPUT, a->attention, &t->dx_operand);
     attention_gradients(t, index);
-    normalise(t, a->input_inverse_rms, a->x, layer->input_norm);
+    normalise_again(t, a->input_inverse_rms, a->x, layer->input_norm);
     struct operand dy[] = {t->dquery_operand, t->dkey_operand, t->dvalue_operand};
     struct product_finish to_dnorm = to_f32(t->dnorm, c->hidden_size, NULL);
     linear_input_gradient(t, index, LORA_QKV, dy, below ? &to_dnorm : NULL);
     linear_weight_gradients(t, index, LORA_QKV, t->norm, dy);
     if (below)
-        compute_rmsnorm_backward(t->compute, t->dx, norm_gradient(t, PARAMETER_INPUT_NORM, index),
-            t->dnorm, a->x, layer->input_norm, a->input_inverse_rms, rows, c->hidden_size);
+        compute_rmsnorm_backward(t->compute, t->dx, t->dx_operand,
+            norm_gradient(t, PARAMETER_INPUT_NORM, index), t->dnorm, a->x, layer->input_norm,
+            a->input_inverse_rms, rows, c->hidden_size);
 }
 
 static size_t lowest_trained_layer(const struct training *t) {
     return t->lora && t->lora->entry_count ? t->lora->entries[0].layer : 0;
 }
 
+// dx and its copy as an operand go down the layers.
 static void backward(struct training *t) {
     size_t lowest = lowest_trained_layer(t);
+    compute_to_operand(t->compute, t->dx_operand, t->dx, t->batch->rows, t->config->hidden_size);
     for (size_t index = t->config->layers; index-- > lowest;) {
         weight_stream_enter(t->transformer->stream, index, index > lowest ? index - 1 : index);
         if (index < t->recomputed) layer_forward(t, index, NULL);

@@ -65,7 +65,8 @@ struct rows_result {
     float norm[COUNT], dx[COUNT], dweight[COLUMNS], swiglu[COUNT], losses[ROWS], hits[ROWS];
     float parameters[COUNT], first[COUNT], second[COUNT], few[3][ROWS], biased[COUNT];
     // Rounded to the type of operands:
-    float norm_operand[COUNT], dgate[COUNT], dup[COUNT], logits[COUNT], dbias[COLUMNS];
+    float norm_operand[COUNT], norm_again[COUNT], dx_operand[COUNT], dgate[COUNT], dup[COUNT],
+        logits[COUNT], dbias[COLUMNS];
 };
 
 static void take_operand(struct compute *compute, struct operand operand, float *to) {
@@ -123,7 +124,12 @@ static void run_rmsnorm(struct compute *compute, struct rows_result *r, const fl
     compute_rmsnorm_operand(compute, norm, NULL, x, weight, ROWS, COLUMNS, 1e-5f);
     take_operand(compute, norm, r->norm_operand);
     compute_rmsnorm(compute, r->norm, inverse, x, weight, ROWS, COLUMNS, 1e-5f);
-    compute_rmsnorm_backward(compute, r->dx, r->dweight, y, x, weight, inverse, ROWS, COLUMNS);
+    struct operand again = operand_new(compute, ROWS, COLUMNS);
+    compute_rmsnorm_again(compute, again, inverse, x, weight, ROWS, COLUMNS);
+    take_operand(compute, again, r->norm_again);
+    struct operand dx = operand_new(compute, ROWS, COLUMNS);
+    compute_rmsnorm_backward(compute, r->dx, dx, r->dweight, y, x, weight, inverse, ROWS, COLUMNS);
+    take_operand(compute, dx, r->dx_operand);
 }
 
 static void run_few_rows(
@@ -170,6 +176,8 @@ static void check_f32_rows(const struct rows_result *got, const struct rows_resu
 static void check_operand_rows(
     const struct rows_result *got, const struct rows_result *want, double tolerance) {
     assert_near(got->norm_operand, want->norm, COUNT, tolerance, "rmsnorm to an operand");
+    assert_memory_equal(got->norm_again, got->norm_operand, sizeof got->norm_operand);
+    assert_near(got->dx_operand, want->dx, COUNT, tolerance, "rmsnorm's dx as an operand");
     assert_near(got->dgate, want->dgate, COUNT, tolerance, "swiglu dgate");
     assert_near(got->dup, want->dup, COUNT, tolerance, "swiglu dup");
     assert_near(got->dbias, want->dbias, COLUMNS, tolerance, "dbias");

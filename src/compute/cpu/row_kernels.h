@@ -30,11 +30,16 @@ static float fast_dot(const float *x, const float *y, size_t count) {
     return sum;
 }
 
+static void fast_rmsnorm_again(
+    float *y, const float *x, const float *weight, float inverse_rms, size_t columns) {
+    for (size_t i = 0; i < columns; i++)
+        y[i] = x[i] * inverse_rms * weight[i];
+}
+
 static float fast_rmsnorm(
     float *y, const float *x, const float *weight, size_t columns, float epsilon) {
     float inverse_rms = 1.0f / sqrtf(fast_dot(x, x, columns) / (float)columns + epsilon);
-    for (size_t i = 0; i < columns; i++)
-        y[i] = x[i] * inverse_rms * weight[i];
+    fast_rmsnorm_again(y, x, weight, inverse_rms, columns);
     return inverse_rms;
 }
 
@@ -236,6 +241,7 @@ FAST_FEW_ROWS(fast_few_rows_q8_0, fast_read_q8_0)
 
 const struct row_kernels ROW_KERNELS = {
     .rmsnorm = fast_rmsnorm,
+    .rmsnorm_again = fast_rmsnorm_again,
     .rmsnorm_backward = fast_rmsnorm_backward,
     .rope = fast_rope,
     .swiglu = fast_swiglu,
