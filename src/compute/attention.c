@@ -12,6 +12,7 @@ enum { QUERY_PART = 512, FEW_QUERIES = 8, MOST_KEYS = 1024 };
 struct forward_work {
     const struct compute *compute;
     const struct attention *attention;
+    size_t tasks;
 };
 
 static size_t parts_of(const struct attention_span *span) {
@@ -185,9 +186,12 @@ static void many_queries(struct part *p, size_t kv_head, size_t most, uint8_t *g
     }
 }
 
-static void forward_task(void *context, size_t task, int worker) {
+// From the last task on: a span's last queries see the most keys, and what takes longest had better
+// begin first.
+static void forward_task(void *context, size_t before, int worker) {
     const struct forward_work *w = context;
     const struct attention_shape *shape = &w->attention->shape;
+    size_t task = w->tasks - 1 - before;
     size_t kv_head = task % shape->kv_heads, number = task / shape->kv_heads;
     const struct attention_span *span = w->attention->spans;
     while (number >= parts_of(span))
@@ -239,10 +243,9 @@ struct compute_cost attention_cost(
 }
 
 void compute_attention(struct compute *compute, const struct attention *attention) {
-    struct forward_work work = {compute, attention};
-    size_t parts = 0;
+    struct forward_work work = {compute, attention, 0};
     for (size_t i = 0; i < attention->span_count; i++)
-        parts += parts_of(&attention->spans[i]);
-    compute_run(compute, attention_cost(attention, COMPUTE_ATTENTION, 2),
-        parts * attention->shape.kv_heads, forward_task, &work);
+        work.tasks += parts_of(&attention->spans[i]) * attention->shape.kv_heads;
+    compute_run(
+        compute, attention_cost(attention, COMPUTE_ATTENTION, 2), work.tasks, forward_task, &work);
 }
