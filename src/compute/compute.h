@@ -198,17 +198,22 @@ void compute_rmsnorm_backward(struct compute *compute, float *dx, struct operand
     float *dweight, const float *dy, const float *x, const float *weight, const float *inverse_rms,
     size_t rows, size_t columns);
 
-// Rotates the first `heads` heads of each row in place: element i with i + head_dim / 2, or, with
-// `interleaved` (the order of Llama's GGUF files), 2i with 2i + 1. cosine and sine are
-// [position][head_dim / 2]; direction 1 forward, -1 for the gradient.
-void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
-    size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
-    const float *sine, int direction);
+// How rows are rotated: element i of a head with i + head_dim / 2, or, with `interleaved` (the
+// order of Llama's GGUF files), 2i with 2i + 1.
+struct rotation {
+    const int32_t *positions;   // [rows]
+    const float *cosine, *sine; // [position][head_dim / 2]
+    size_t head_dim;
+    bool interleaved;
+};
+
+// The first `heads` heads of each row in place; direction 1 forward, -1 for the gradient.
+void compute_rope(struct compute *compute, const struct rotation *rotation, float *x, size_t stride,
+    size_t rows, size_t heads, int direction);
 
 // The same from f32 [rows, heads · head_dim] to an operand.
-void compute_rope_operand(struct compute *compute, struct operand to, const float *x,
-    const int32_t *positions, size_t rows, size_t heads, size_t head_dim, bool interleaved,
-    const float *cosine, const float *sine, int direction);
+void compute_rope_operand(struct compute *compute, const struct rotation *rotation,
+    struct operand to, const float *x, size_t rows, size_t heads, int direction);
 
 // y = silu(gate) · up, over `count` elements. y may be gate or up itself.
 void compute_swiglu(

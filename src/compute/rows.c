@@ -136,16 +136,13 @@ void compute_rmsnorm_backward(struct compute *compute, float *dx, struct operand
 }
 
 struct rope_work {
-    void (*rotate)(float *row, size_t heads, size_t half, const float *cosine, const float *sine,
-        float direction);
     const struct compute *compute;
+    const struct rotation *rotation;
     float *x;          // in place, or NULL:
     const float *from; // to an operand
     struct operand to;
-    size_t stride, rows, heads, half;
-    const int32_t *positions;
-    const float *cosine, *sine;
-    float direction;
+    size_t stride, rows, heads;
+    int direction;
 };
 
 static void rotate_pairs(float *row, size_t heads, size_t half, const float *cosine,
@@ -158,18 +155,27 @@ static void rotate_pairs(float *row, size_t heads, size_t half, const float *cos
         }
 }
 
+static void rotate_row(const struct compute *compute, const struct rotation *rotation, float *x,
+    size_t row, size_t heads, int direction) {
+    size_t half = rotation->head_dim / 2, at = (size_t)rotation->positions[row] * half;
+    const float *cosine = rotation->cosine + at, *sine = rotation->sine + at;
+    if (rotation->interleaved)
+        rotate_pairs(x, heads, half, cosine, sine, (float)direction);
+    else
+        compute->rows->rope(x, heads, half, cosine, sine, (float)direction);
+}
+
 static void rope_task(void *context, size_t task, int worker) {
     const struct rope_work *w = context;
-    size_t columns = w->heads * w->half * 2;
+    size_t columns = w->heads * w->rotation->head_dim;
     size_t step = rows_of_task(columns), end = smaller(w->rows, (task + 1) * step);
     for (size_t row = task * step; row < end; row++) {
-        size_t at = (size_t)w->positions[row] * w->half;
         float *x = w->x + row * w->stride;
         if (w->from) {
             x = compute_worker_scratch(w->compute, worker);
             memcpy(x, w->from + row * columns, columns * sizeof *x);
         }
-        w->rotate(x, w->heads, w->half, w->cosine + at, w->sine + at, w->direction);
+        rotate_row(w->compute, w->rotation, x, row, w->heads, w->direction);
         if (w->from)
             w->compute->operands->store(
                 compute_operand_at(w->compute, w->to, row, 0).data, x, columns);
@@ -177,43 +183,32 @@ static void rope_task(void *context, size_t task, int worker) {
 }
 
 static void run_rope(struct compute *compute, struct rope_work *work) {
-    size_t columns = work->heads * work->half * 2, count = work->rows * columns;
+    size_t columns = work->heads * work->rotation->head_dim, count = work->rows * columns;
     compute_run(compute, cost_of(COMPUTE_ROPE, 2 * count, 3.0 * (double)count),
         tasks_for(work->rows, rows_of_task(columns)), rope_task, work);
 }
 
-// All but what is rotated, and where it goes.
-static struct rope_work rope_of(struct compute *compute, const int32_t *positions, size_t rows,
-    size_t heads, size_t head_dim, bool interleaved, const float *cosine, const float *sine,
-    int direction) {
-    return (struct rope_work){.compute = compute,
-        .rotate = interleaved ? rotate_pairs : compute->rows->rope,
+void compute_rope(struct compute *compute, const struct rotation *rotation, float *x, size_t stride,
+    size_t rows, size_t heads, int direction) {
+    struct rope_work work = {.compute = compute,
+        .rotation = rotation,
+        .x = x,
+        .stride = stride,
         .rows = rows,
         .heads = heads,
-        .half = head_dim / 2,
-        .positions = positions,
-        .cosine = cosine,
-        .sine = sine,
-        .direction = (float)direction};
-}
-
-void compute_rope(struct compute *compute, float *x, size_t stride, const int32_t *positions,
-    size_t rows, size_t heads, size_t head_dim, bool interleaved, const float *cosine,
-    const float *sine, int direction) {
-    struct rope_work work =
-        rope_of(compute, positions, rows, heads, head_dim, interleaved, cosine, sine, direction);
-    work.x = x;
-    work.stride = stride;
+        .direction = direction};
     run_rope(compute, &work);
 }
 
-void compute_rope_operand(struct compute *compute, struct operand to, const float *x,
-    const int32_t *positions, size_t rows, size_t heads, size_t head_dim, bool interleaved,
-    const float *cosine, const float *sine, int direction) {
-    struct rope_work work =
-        rope_of(compute, positions, rows, heads, head_dim, interleaved, cosine, sine, direction);
-    work.from = x;
-    work.to = to;
+void compute_rope_operand(struct compute *compute, const struct rotation *rotation,
+    struct operand to, const float *x, size_t rows, size_t heads, int direction) {
+    struct rope_work work = {.compute = compute,
+        .rotation = rotation,
+        .from = x,
+        .to = to,
+        .rows = rows,
+        .heads = heads,
+        .direction = direction};
     run_rope(compute, &work);
 }
 

@@ -216,10 +216,9 @@ static void attention(struct inference *s, size_t layer) {
     linear(s, layer, LORA_V, s->norm, s->value, false);
     normalise_heads(s, s->query, weights->query_norm, c->heads);
     normalise_heads(s, s->key, weights->key_norm, c->kv_heads);
-    compute_rope(s->compute, s->query, query_columns(c), s->positions, s->rows, c->heads,
-        c->head_dim, c->rope_interleaved, s->rope.cosine, s->rope.sine, 1);
-    compute_rope(s->compute, s->key, kv_columns(c), s->positions, s->rows, c->kv_heads, c->head_dim,
-        c->rope_interleaved, s->rope.cosine, s->rope.sine, 1);
+    struct rotation rotation = rope_table_rotation(&s->rope, c, s->positions);
+    compute_rope(s->compute, &rotation, s->query, query_columns(c), s->rows, c->heads, 1);
+    compute_rope(s->compute, &rotation, s->key, kv_columns(c), s->rows, c->kv_heads, 1);
     store_keys(s, layer);
     set_attention_spans(s, layer);
     struct attention attention = {.spans = s->attention_spans,

@@ -42,6 +42,13 @@ bool rope_table_reserve(struct rope_table *table, const struct model_config *con
     size_t positions, struct error *error) WARN_UNUSED;
 void rope_table_free(struct rope_table *table);
 
+// Both borrowed.
+static inline struct rotation rope_table_rotation(
+    const struct rope_table *table, const struct model_config *config, const int32_t *positions) {
+    return (struct rotation){
+        positions, table->cosine, table->sine, config->head_dim, config->rope_interleaved};
+}
+
 static inline size_t query_columns(const struct model_config *config) {
     return config->heads * config->head_dim;
 }

@@ -89,11 +89,8 @@ static struct attention attention_of(
         .log_sum_exp = a->log_sum_exp};
 }
 
-static void rotate(
-    struct training *t, struct operand to, const float *from, size_t heads, int direction) {
-    const struct model_config *c = t->config;
-    compute_rope_operand(t->compute, to, from, t->positions, t->batch->rows, heads, c->head_dim,
-        c->rope_interleaved, t->rope.cosine, t->rope.sine, direction);
+static struct rotation rotation_of(const struct training *t) {
+    return rope_table_rotation(&t->rope, t->config, t->positions);
 }
 
 static void normalise(struct training *t, float *inverse_rms, const float *x, const float *weight) {
@@ -124,8 +121,9 @@ static void project(struct training *t, size_t index) {
         compute_rmsnorm(t->compute, t->key_f32, a->key_inverse_rms, a->raw_key, layer->key_norm,
             rows * c->kv_heads, c->head_dim, c->rms_norm_epsilon);
     }
-    rotate(t, a->query, t->query_f32, c->heads, 1);
-    rotate(t, a->key, t->key_f32, c->kv_heads, 1);
+    struct rotation rotation = rotation_of(t);
+    compute_rope_operand(t->compute, &rotation, a->query, t->query_f32, rows, c->heads, 1);
+    compute_rope_operand(t->compute, &rotation, a->key, t->key_f32, rows, c->kv_heads, 1);
 }
 
 // `next` NULL: for the sake of the activations alone.
@@ -299,23 +297,24 @@ static void unrotate(struct training *t, size_t index) {
     struct layer_activations *a = &t->layers[index];
     const struct model_config *c = t->config;
     size_t rows = t->batch->rows;
+    struct rotation rotation = rotation_of(t);
     compute_to_operand(t->compute, t->dvalue_operand, t->dvalue, rows, kv_columns(c));
     if (!c->query_key_norm) {
-        rotate(t, t->dquery_operand, t->query_f32, c->heads, -1);
-        rotate(t, t->dkey_operand, t->dkey, c->kv_heads, -1);
+        compute_rope_operand(
+            t->compute, &rotation, t->dquery_operand, t->query_f32, rows, c->heads, -1);
+        compute_rope_operand(
+            t->compute, &rotation, t->dkey_operand, t->dkey, rows, c->kv_heads, -1);
         return;
     }
-    float *keys = t->dkey, *spare = t->value_f32;
-    compute_rope(t->compute, t->query_f32, query_columns(c), t->positions, rows, c->heads,
-        c->head_dim, c->rope_interleaved, t->rope.cosine, t->rope.sine, -1);
-    compute_rope(t->compute, keys, kv_columns(c), t->positions, rows, c->kv_heads, c->head_dim,
-        c->rope_interleaved, t->rope.cosine, t->rope.sine, -1);
+    float *spare = t->value_f32;
+    compute_rope(t->compute, &rotation, t->query_f32, query_columns(c), rows, c->heads, -1);
+    compute_rope(t->compute, &rotation, t->dkey, kv_columns(c), rows, c->kv_heads, -1);
     normalise_heads_backward(t, t->query_f32, spare, norm_gradient(t, PARAMETER_QUERY_NORM, index),
         a->raw_query, layer->query_norm, a->query_inverse_rms, c->heads);
-    normalise_heads_backward(t, keys, spare, norm_gradient(t, PARAMETER_KEY_NORM, index),
+    normalise_heads_backward(t, t->dkey, spare, norm_gradient(t, PARAMETER_KEY_NORM, index),
         a->raw_key, layer->key_norm, a->key_inverse_rms, c->kv_heads);
     compute_to_operand(t->compute, t->dquery_operand, t->query_f32, rows, query_columns(c));
-    compute_to_operand(t->compute, t->dkey_operand, keys, rows, kv_columns(c));
+    compute_to_operand(t->compute, t->dkey_operand, t->dkey, rows, kv_columns(c));
 }
 
 static void attention_gradients(struct training *t, size_t index) {
