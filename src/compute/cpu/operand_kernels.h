@@ -315,15 +315,15 @@ static inline struct pair load_pair(const element *from, size_t count) {
     return (struct pair){load_lanes(from), load_lanes(from + LANES)};
 }
 
-// Some of a tile, whose rows have room for whole pairs.
+// Some of a tile; a vector may be read behind the end of a row.
 static inline struct pair tile_pair(
     const float *values, float alpha, const float *bias, size_t count) {
-    lanes by = lanes_all(alpha);
-    struct pair pair = {lanes_load(values) * by, lanes_load(values + LANES) * by};
-    if (!bias) return pair;
+    lanes by = lanes_all(alpha), first = lanes_load(values) * by, second = first;
+    if (count > LANES) second = lanes_load(values + LANES) * by;
+    if (!bias) return (struct pair){first, second};
     float buffer[2 * LANES] = {0};
     if (count < 2 * LANES) bias = memcpy(buffer, bias, count * sizeof *bias);
-    return (struct pair){pair.first + lanes_load(bias), pair.second + lanes_load(bias + LANES)};
+    return (struct pair){first + lanes_load(bias), second + lanes_load(bias + LANES)};
 }
 
 static const float *bias_of_tile(const float *bias, const struct product_tile *tile, size_t j) {
