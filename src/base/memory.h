@@ -19,7 +19,8 @@ char *memory_copy_bytes(const char *bytes, size_t length) WARN_UNUSED;      // a
 char *memory_format(const char *format, ...) PRINTF_LIKE(1, 2) WARN_UNUSED; // asprintf
 void memory_free(void *pointer);
 
-// 64-byte aligned (a cache line, a 512-bit vector) and cleared. Free with memory_free.
+// 64-byte aligned (a cache line, a 512-bit vector) and cleared; from 4 MB on in whole huge pages,
+// where the kernel has them. Free with memory_free.
 void *memory_alloc_aligned(size_t count, size_t size) WARN_UNUSED;
 
 // Sets ERROR_MEMORY, naming what the memory was for. Returns false.

@@ -141,13 +141,15 @@ void thread_pool_run(struct thread_pool *pool, size_t count, thread_pool_task ta
     pthread_mutex_lock(&pool->mutex);
     pool->open = false;
     pthread_mutex_unlock(&pool->mutex);
-    int spins = SPINS;
-    while (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0) {
-        // With more threads than free cores, spinning would keep the last worker off its core.
-        if (spins-- > 0) {
-            relax();
-        } else {
-            sched_yield();
-        }
-    }
+    unsigned spins = 0;
+    while (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0)
+        thread_pool_pause(&spins);
+}
+
+void thread_pool_pause(unsigned *spins) {
+    // With more threads than free cores, spinning would keep the others off theirs.
+    if (++*spins > SPINS)
+        sched_yield();
+    else
+        relax();
 }

@@ -1,5 +1,5 @@
-// A pool of threads that runs numbered tasks. The caller decides how work is cut into tasks, always
-// by fixed sizes and never by the number of threads, so that results do not depend on that number.
+// A pool of threads that runs numbered tasks. The caller decides how work is cut into tasks, so
+// that results do not depend on the number of threads: by fixed sizes, or into ways of one result.
 #ifndef BASE_THREAD_POOL_H
 #define BASE_THREAD_POOL_H
 
@@ -21,5 +21,8 @@ int thread_pool_threads(const struct thread_pool *pool);
 // Runs tasks 0 … count-1, each once, in any order, and returns when all are done. One caller at a
 // time; a task must not call this for its own pool.
 void thread_pool_run(struct thread_pool *pool, size_t count, thread_pool_task task, void *context);
+
+// A moment's pause of a thread that looks for something to do; `spins` counts them, from 0 on.
+void thread_pool_pause(unsigned *spins);
 
 #endif

@@ -3,9 +3,9 @@
 // The number of the offer is part of what a thread exchanges to take a part: so it cannot take one
 // of an offer by the look of an earlier one.
 #include "base/work_share.h"
-#include <sched.h>
+#include "base/thread_pool.h"
 
-enum { SPINS = 4000, PART_BITS = 16, NUMBER_SHIFT = 2 * PART_BITS };
+enum { PART_BITS = 16, NUMBER_SHIFT = 2 * PART_BITS };
 
 void work_share_offer(struct work_share *share, size_t parts, const void *work) {
     uint64_t number = atomic_load_explicit(&share->ticket, memory_order_relaxed) >> NUMBER_SHIFT;
@@ -34,16 +34,5 @@ void work_share_finish(struct work_share *share) {
 void work_share_wait(struct work_share *share, size_t parts) {
     unsigned spins = 0;
     while (atomic_load_explicit(&share->finished, memory_order_acquire) < parts)
-        work_share_pause(&spins);
-}
-
-void work_share_pause(unsigned *spins) {
-    // With more threads than free cores, spinning would keep the others off theirs.
-    if (++*spins > SPINS) {
-        sched_yield();
-        return;
-    }
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
+        thread_pool_pause(&spins);
 }

@@ -31,7 +31,4 @@ void work_share_finish(struct work_share *share);
 // Until all parts, taken or not, are finished.
 void work_share_wait(struct work_share *share, size_t parts);
 
-// A moment's pause of a thread that looks for something to do; `spins` counts them, from 0 on.
-void work_share_pause(unsigned *spins);
-
 #endif

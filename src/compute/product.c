@@ -342,7 +342,7 @@ static void help(struct products_work *w, int worker) {
         if (found)
             spins = 0;
         else
-            work_share_pause(&spins);
+            thread_pool_pause(&spins);
     }
 }
 
@@ -379,8 +379,10 @@ static void product_task(const struct products_work *w, size_t task, int worker)
     t.panels = parts_of(t.columns, w->compute->gemm->nr);
     t.tile = compute_worker_scratch(w->compute, worker);
     t.packed = (uint8_t *)t.tile + TILE_BYTES;
-    size_t mr = w->compute->gemm->mr;
-    t.group_rows = round_up(even_part(t.rows, ROW_GROUP * mr), mr);
+    size_t mr = w->compute->gemm->mr, most = ROW_GROUP * mr;
+    while (parts_of(t.rows, most) > WORK_SHARE_MOST_PARTS)
+        most *= 2;
+    t.group_rows = round_up(even_part(t.rows, most), mr);
     if (l->unpacked) {
         multiply_unpacked(&t);
         return;

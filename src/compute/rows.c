@@ -15,9 +15,8 @@ static size_t tasks_for(size_t count, size_t of_task) {
 struct rmsnorm_work {
     const struct compute *compute;
     float *y, *inverse_rms; // y NULL: `operand`
-    bool again;             // inverse_rms is there
     struct operand operand;
-    const float *x, *weight;
+    const float *x, *weight, *known; // inverse_rms of an earlier time, or NULL
     size_t rows, columns;
     float epsilon;
 };
@@ -28,8 +27,8 @@ static void rmsnorm_task(void *context, size_t task, int worker) {
     for (size_t row = task * step; row < end; row++) {
         float *y = w->y ? w->y + row * w->columns : compute_worker_scratch(w->compute, worker);
         const float *x = w->x + row * w->columns;
-        if (w->again) {
-            w->compute->rows->rmsnorm_again(y, x, w->weight, w->inverse_rms[row], w->columns);
+        if (w->known) {
+            w->compute->rows->rmsnorm_again(y, x, w->weight, w->known[row], w->columns);
         } else {
             float inverse_rms = w->compute->rows->rmsnorm(y, x, w->weight, w->columns, w->epsilon);
             if (w->inverse_rms) w->inverse_rms[row] = inverse_rms;
@@ -75,11 +74,10 @@ void compute_rmsnorm_operand(struct compute *compute, struct operand y, float *i
 void compute_rmsnorm_again(struct compute *compute, struct operand y, const float *inverse_rms,
     const float *x, const float *weight, size_t rows, size_t columns) {
     struct rmsnorm_work work = {.compute = compute,
-        .inverse_rms = (float *)inverse_rms,
-        .again = true,
         .operand = y,
         .x = x,
         .weight = weight,
+        .known = inverse_rms,
         .rows = rows,
         .columns = columns};
     run_rmsnorm(compute, &work);

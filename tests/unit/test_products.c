@@ -494,6 +494,35 @@ static void test_products_rows_may_all_be_the_same(void **state) {
     fixture_end(&f);
 }
 
+// More groups of rows than a thread can offer to the others.
+static void test_products_have_any_number_of_rows(void **state) {
+    (void)state;
+    enum { ROWS = 7500000, DEPTH = 2 };
+    float *result = memory_alloc_array(ROWS, sizeof *result), b[DEPTH] = {3, 5};
+    assert_non_null(result);
+    for (int path = COMPUTE_REFERENCE; path < COMPUTE_PATHS; path++) {
+        if (!computes[path]) continue;
+        float row[DEPTH] = {2, 4};
+        struct operand a = operand_from(computes[path], row, 1, DEPTH);
+        struct product_term term = {
+            compute_operand_matrix(computes[path], a, ROWS, DEPTH), matrix_f32(b, 1, DEPTH), true};
+        term.a.stride = 0;
+        struct product product = {.terms = &term,
+            .term_count = 1,
+            .m = ROWS,
+            .n = 1,
+            .finish = {.alpha = 1, .to_f32 = result, .to_stride = 1}};
+        memset(result, 0, ROWS * sizeof *result);
+        compute_products(computes[path], &product, 1);
+        size_t wrong = 0;
+        for (size_t i = 0; i < ROWS; i++)
+            wrong += result[i] != 26;
+        assert_int_equal(wrong, 0);
+        memory_free(a.data);
+    }
+    memory_free(result);
+}
+
 // Numbers whose sums are not exact show any change of order.
 static void spoil(struct fixture *f) {
     for (int side = 0; side < 2; side++)
@@ -549,6 +578,7 @@ int main(void) {
         cmocka_unit_test(test_products_a_matrix_is_finished_as_a_product_is),
         cmocka_unit_test(test_products_many_in_one_call_are_each_its_own),
         cmocka_unit_test(test_products_rows_may_all_be_the_same),
+        cmocka_unit_test(test_products_have_any_number_of_rows),
         cmocka_unit_test(test_products_do_not_depend_on_the_number_of_threads),
     };
     return cmocka_run_group_tests(tests, computes_start, computes_end);

@@ -95,7 +95,8 @@ static void test_train_memory_takes_fewer_rows_of_a_larger_model(void **state) {
     struct dataset dataset = {.example_count = 10, .token_count = 100000, .longest = 100};
     struct trainer_data data = {&dataset, NULL};
     assert_int_equal(train_memory_rows(&test_model_config, &rank_16, &data), 2048);
-    struct model_config small = test_model_config; // of SmolLM2 135M
+    // Of SmolLM2 135M.
+    struct model_config small = test_model_config;
     small.vocabulary_size = 49152;
     small.hidden_size = 576;
     small.intermediate_size = 1536;
@@ -104,8 +105,9 @@ static void test_train_memory_takes_fewer_rows_of_a_larger_model(void **state) {
     small.kv_heads = 3;
     small.head_dim = 64;
     assert_int_equal(train_memory_rows(&small, &rank_16, &data), 1024);
-    assert_int_equal(train_memory_rows(&small, NULL, &data), 2048); // all weights
-    struct model_config larger = large_config;                      // of Llama 3.3 70B
+    assert_int_equal(train_memory_rows(&small, NULL, &data), 2048);
+    // Of Llama 3.3 70B.
+    struct model_config larger = large_config;
     larger.hidden_size = 8192;
     larger.intermediate_size = 28672;
     larger.layers = 80;

@@ -1,5 +1,6 @@
 // Work that threads share: every part is done once, by whoever comes, and an owner gets its work
 // back whole before it offers more.
+#include "base/thread_pool.h"
 #include "base/work_share.h"
 #include "test_support.h"
 #include <pthread.h>
@@ -34,7 +35,7 @@ static void *help(void *context) {
         if (take_one(&team->share))
             atomic_fetch_add(&team->helped, 1);
         else
-            work_share_pause(&spins);
+            thread_pool_pause(&spins);
     }
     return NULL;
 }
