@@ -166,8 +166,8 @@ static void pack_chunk(struct part *p, uint8_t *gathered) {
 
 static void many_queries(struct part *p, size_t kv_head, size_t most, uint8_t *gathered) {
     const struct attention_shape *shape = &p->work->attention->shape;
-    size_t mr = p->work->compute->gemm->mr, group = attention_group(shape);
-    size_t start = attention_start(shape, p->span, p->first);
+    size_t mr = p->work->compute->gemm->mr, nr = p->work->compute->gemm->nr;
+    size_t group = attention_group(shape), start = attention_start(shape, p->span, p->first, nr);
     size_t end = p->span->first_position + p->first + p->count;
     p->several = end - start > most;
     for (size_t i = 0; i < group; i++) {

@@ -27,10 +27,11 @@ static inline size_t attention_first_visible(const struct attention_shape *shape
     return shape->window && position >= shape->window ? position + 1 - shape->window : 0;
 }
 
-// Where chunks of keys begin for the queries of a span from `first` on: a whole number of panels.
-static inline size_t attention_start(
-    const struct attention_shape *shape, const struct attention_span *span, size_t first) {
-    return attention_first_visible(shape, span->first_position + first) / 32 * 32;
+// Where chunks of keys begin for the queries of a span from `first` on: with the panel of `nr` keys
+// that has the first of them.
+static inline size_t attention_start(const struct attention_shape *shape,
+    const struct attention_span *span, size_t first, size_t nr) {
+    return attention_first_visible(shape, span->first_position + first) / nr * nr;
 }
 
 struct attention_visible {

@@ -287,12 +287,11 @@ enum { ATTENTION_HEAD_DIM = 512 };
 
 void compute_attention(struct compute *compute, const struct attention *attention);
 
-// f32 without gaps, overwritten: dquery [rows, heads · head_dim], the others [rows, kv_heads ·
-// head_dim]. Where heads share keys and values, the gradients of each may need a place of their own
-// first, head_dkeys and head_dvalues [rows, heads · head_dim]; else these may be NULL.
+// f32 without gaps, overwritten: dquery [rows, heads · head_dim], dkeys and dvalues [rows, kv_heads
+// · head_dim]; and delta [rows, heads], which only the pass itself needs.
 struct attention_gradient {
     struct operand doutput;
-    float *dquery, *dkeys, *dvalues, *head_dkeys, *head_dvalues;
+    float *dquery, *dkeys, *dvalues, *delta;
 };
 
 // Queries and output are operands. The keys of a span are those of its own rows (first_key is

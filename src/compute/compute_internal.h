@@ -163,6 +163,18 @@ struct compute_cost {
 void compute_run(struct compute *compute, struct compute_cost cost, size_t tasks,
     thread_pool_task task, void *work);
 
+// The same, where tasks are few and each can be done in parts: a thread that finds no task left does
+// parts that others offer, with the scratch of its own worker.
+void compute_run_shared(struct compute *compute, struct compute_cost cost, size_t tasks,
+    thread_pool_task task, void *work);
+
+typedef void (*compute_part)(const void *work, size_t part, int worker);
+
+// From within such a task: does parts 0 … count - 1 (at most WORK_SHARE_MOST_PARTS), this worker's
+// own thread among others, and returns when all are done.
+void compute_share_parts(const struct compute *compute, int worker, size_t count, compute_part part,
+    const void *work);
+
 // Bytes of a matrix's elements as they are stored.
 static inline double matrix_bytes(const struct matrix *matrix) {
     return (double)matrix->rows * (double)data_type_bytes(matrix->type, matrix->columns);

@@ -31,8 +31,6 @@ struct layout {
 struct products_work {
     const struct compute *compute;
     const struct layout *layouts;
-    size_t tasks;
-    atomic_size_t next, unfinished; // tasks
 };
 
 static size_t term_depth(const struct product_term *term) {
@@ -299,8 +297,10 @@ struct packed_block {
 
 // Where k is one block, a tile is finished before the next one takes its place, the thread's own;
 // else the tiles of all rows wait in the task's.
-static void multiply_group(const struct packed_block *packed, size_t group, float *own_tile) {
+static void multiply_group(const void *work, size_t group, int worker) {
+    const struct packed_block *packed = work;
     const struct task *t = packed->task;
+    float *own_tile = compute_worker_scratch(t->compute, worker);
     const struct block *block = packed->block;
     size_t nr = t->compute->gemm->nr, sides = t->layout->product->twin_terms ? 2 : 1;
     bool waits = !block->first || !block->last;
@@ -309,40 +309,6 @@ static void multiply_group(const struct packed_block *packed, size_t group, floa
     for (size_t panel = 0; panel < t->panels; panel++) {
         float *tile = waits ? t->tile + panel * sides * panel_floats + row * nr : own_tile;
         multiply_tiles(t, block, panel, row, rows, tile, sides > 1 ? tile + panel_floats : NULL);
-    }
-}
-
-static bool take_group(struct work_share *share, float *own_tile) {
-    size_t group;
-    const void *packed;
-    if (!work_share_take(share, &group, &packed)) return false;
-    multiply_group(packed, group, own_tile);
-    work_share_finish(share);
-    return true;
-}
-
-static void multiply_block(const struct task *t, const struct block *block, int worker) {
-    struct work_share *share = &t->compute->shares[worker];
-    struct packed_block packed = {t, block};
-    size_t groups = parts_of(t->rows, t->group_rows);
-    work_share_offer(share, groups, &packed);
-    while (take_group(share, t->tile)) {
-    }
-    work_share_wait(share, groups);
-}
-
-// What others have packed, until the last of them is done.
-static void help(struct products_work *w, int worker) {
-    size_t threads = (size_t)compute_threads(w->compute);
-    float *tile = compute_worker_scratch(w->compute, worker);
-    for (unsigned spins = 0; atomic_load_explicit(&w->unfinished, memory_order_acquire) > 0;) {
-        bool found = false;
-        for (size_t i = 0; i < threads; i++)
-            found |= take_group(&w->compute->shares[i], tile);
-        if (found)
-            spins = 0;
-        else
-            thread_pool_pause(&spins);
     }
 }
 
@@ -365,7 +331,8 @@ static void multiply_unpacked(const struct task *t) {
     finish_panel(t, 0, 0, t->rows, t->tile, NULL);
 }
 
-static void product_task(const struct products_work *w, size_t task, int worker) {
+static void product_task(void *context, size_t task, int worker) {
+    const struct products_work *w = context;
     const struct layout *l = w->layouts;
     while (task >= l->tasks)
         task -= l++->tasks;
@@ -391,20 +358,10 @@ static void product_task(const struct products_work *w, size_t task, int worker)
     do {
         next_block(&block, l, w->compute->gemm);
         pack_block(&t, &block);
-        multiply_block(&t, &block, worker);
+        struct packed_block packed = {&t, &block};
+        compute_share_parts(
+            t.compute, worker, parts_of(t.rows, t.group_rows), multiply_group, &packed);
     } while (!block.last);
-}
-
-// What one thread does: tasks as long as there are any, then parts of those of others.
-static void products_task(void *context, size_t thread, int worker) {
-    (void)thread;
-    struct products_work *w = context;
-    size_t task;
-    while ((task = atomic_fetch_add_explicit(&w->next, 1, memory_order_relaxed)) < w->tasks) {
-        product_task(w, task, worker);
-        atomic_fetch_sub_explicit(&w->unfinished, 1, memory_order_release);
-    }
-    help(w, worker);
 }
 
 // ---- all of them ----
@@ -438,9 +395,8 @@ void compute_products(struct compute *compute, const struct product *products, s
             cost.operations += product_operations(&products[first + i]);
             cost.bytes += product_bytes(compute, &products[first + i]);
         }
-        struct products_work work = {
-            .compute = compute, .layouts = layouts, .tasks = tasks, .unfinished = tasks};
-        compute_run(compute, cost, (size_t)compute_threads(compute), products_task, &work);
+        struct products_work work = {compute, layouts};
+        compute_run_shared(compute, cost, tasks, product_task, &work);
     }
 }
 

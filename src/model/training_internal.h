@@ -33,7 +33,10 @@ struct training {
     struct operand norm, activation;        // of the layer at work
     float *dx, *dnorm;                      // [rows, hidden]
     struct operand dx_operand, dattention;  // [rows, hidden], [rows, query columns]
-    float *query_f32, *key_f32, *value_f32; // [rows, query columns]: before rotation; gradients
+    float *query_f32;                       // [rows, query columns]: before rotation; gradients
+    float *key_f32;                         // [rows, key-value columns]: before rotation
+    float *raw_gradient;                    // as query_f32; where queries and keys have norms
+    float *attention_delta;                 // [rows, heads]
     float *dkey, *dvalue;                   // [rows, key-value columns]
     struct operand dquery_operand, dkey_operand, dvalue_operand, dgate, dup;
     struct operand dlow, dlow_transposed, low_transposed;

@@ -99,8 +99,9 @@ static void deal_work(
     struct training *t, const struct model_config *c, size_t rows, struct dealer *dealer) {
     t->activation = deal_operand(dealer, rows, c->intermediate_size);
     t->query_f32 = deal(dealer, rows * query_columns(c));
-    t->key_f32 = deal(dealer, rows * query_columns(c));
-    t->value_f32 = deal(dealer, rows * query_columns(c));
+    t->key_f32 = deal(dealer, rows * kv_columns(c));
+    t->raw_gradient = deal(dealer, c->query_key_norm ? rows * query_columns(c) : 0);
+    t->attention_delta = deal(dealer, rows * c->heads);
     t->dx_operand = deal_operand(dealer, rows, c->hidden_size);
     t->dgate = deal_operand(dealer, rows, c->intermediate_size);
     t->dup = deal_operand(dealer, rows, c->intermediate_size);

@@ -306,7 +306,7 @@ static void unrotate(struct training *t, size_t index) {
             t->compute, &rotation, t->dkey_operand, t->dkey, rows, c->kv_heads, -1);
         return;
     }
-    float *spare = t->value_f32;
+    float *spare = t->raw_gradient;
     compute_rope(t->compute, &rotation, t->query_f32, query_columns(c), rows, c->heads, -1);
     compute_rope(t->compute, &rotation, t->dkey, kv_columns(c), rows, c->kv_heads, -1);
     normalise_heads_backward(t, t->query_f32, spare, norm_gradient(t, PARAMETER_QUERY_NORM, index),
@@ -320,7 +320,7 @@ static void unrotate(struct training *t, size_t index) {
 static void attention_gradients(struct training *t, size_t index) {
     struct attention attention = attention_of(t, &t->layers[index], index);
     struct attention_gradient gradient = {
-        t->dattention, t->query_f32, t->dkey, t->dvalue, t->key_f32, t->value_f32};
+        t->dattention, t->query_f32, t->dkey, t->dvalue, t->attention_delta};
     compute_attention_backward(t->compute, &attention, &gradient);
     unrotate(t, index);
 }

@@ -243,21 +243,19 @@ static inline void spoil(float *values, size_t count) {
 
 static inline void run_backward(struct compute *compute, const struct attention_run *run,
     const struct attention_case *c, struct attention_result *r) {
-    size_t count = c->rows * query_columns(c);
-    float *dkeys = zero_floats(count), *dvalues = zero_floats(count);
+    size_t count = c->rows * query_columns(c), deltas = c->rows * c->shape.heads;
+    float *delta = zero_floats(deltas);
     struct attention_gradient gradient = {
         operand_from(compute, c->doutput, c->rows, query_columns(c)), r->dquery, r->dkeys,
-        r->dvalues, dkeys, dvalues};
+        r->dvalues, delta};
     size_t kv_count = c->rows * c->shape.kv_heads * c->shape.head_dim;
     spoil(r->dquery, count);
     spoil(r->dkeys, kv_count);
     spoil(r->dvalues, kv_count);
-    spoil(dkeys, count);
-    spoil(dvalues, count);
+    spoil(delta, deltas);
     compute_attention_backward(compute, &run->attention, &gradient);
     memory_free(gradient.doutput.data);
-    memory_free(dkeys);
-    memory_free(dvalues);
+    memory_free(delta);
 }
 
 static inline struct attention_result attention_of(
