@@ -398,11 +398,14 @@ static void test_attention_does_not_depend_on_the_number_of_threads(void **state
     grow(&tree, 7, 9, 150);
     grow(&tree, 8, 1, 600);
     check_any_threads(&tree);
-    // One thread takes heads that share keys together, three threads each by itself.
+    // Fewer tasks than threads, of several chunks of keys: those without one help.
     for (size_t window = 0; window < 100; window += 70) {
+        struct attention_case alone = {.shape = shape_of(3, 1, 24, window)};
+        grow(&alone, 9, 1, 1300);
+        check_any_threads(&alone);
         struct attention_case separate = {.shape = shape_of(6, 2, 24, window)};
-        for (uint64_t i = 0; i < 3; i++)
-            grow(&separate, 9 + i, 1, 600);
+        for (uint64_t i = 0; i < 2; i++)
+            grow(&separate, 10 + i, 1, 600);
         check_any_threads(&separate);
     }
 }
