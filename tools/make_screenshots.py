@@ -54,8 +54,12 @@ def take(given):
                     talk(page, content)
                 if name == "new-job":
                     page.get_by_test_id("estimate").wait_for()
+                # As high as the page, so that what keeps the window's height is as high, too.
+                whole = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": width, "height": height if name == "playground" else max(height, whole)})
                 page.wait_for_timeout(700)
-                page.screenshot(path=folder / f"{name}-{size}.png", full_page=name != "playground")
+                page.screenshot(path=folder / f"{name}-{size}.png")
+                page.set_viewport_size({"width": width, "height": height})
             page.context.close()
             print(f"{size}: {folder}", flush=True)
         server.request(f"/fine_tuning/jobs/{running['id']}/cancel", method="POST")
