@@ -309,8 +309,7 @@ static void backward_task(void *context, size_t task, int worker) {
     for (size_t tree = task / a->shape.kv_heads; tree > 0; tree--)
         for (span++; span->parent;)
             span++;
-    struct block b = {
-        .work = w, .head = task % a->shape.kv_heads * attention_group(&a->shape)};
+    struct block b = {.work = w, .head = task % a->shape.kv_heads * attention_group(&a->shape)};
     take_scratch(&b, compute_worker_scratch(w->compute, worker));
     const struct attention_span *root = span;
     do {

@@ -81,17 +81,13 @@ bool compute_create(
     }
     new->partial_capacity = 1 << 16;
     new->shared = memory_alloc_aligned(SHARED_SCRATCH, 1);
-    new->packed = memory_alloc_aligned(PACKED_SCRATCH, 1);
-    new->sums = memory_alloc_aligned(SUMS_SCRATCH, 1);
     new->workers = memory_alloc_aligned((size_t)thread_pool_threads(new->pool), WORKER_SCRATCH);
     new->shares = memory_alloc_aligned((size_t)thread_pool_threads(new->pool), sizeof *new->shares);
     new->partial_sums = memory_alloc_array(new->partial_capacity, sizeof(double));
-    if (!new->shared || !new->packed || !new->sums || !new->workers || !new->shares ||
-        !new->partial_sums) {
+    if (!new->shared || !new->workers || !new->shares || !new->partial_sums) {
         compute_free(new);
         return memory_error(error, "the scratch of matrix products");
     }
-    memset(new->shares, 0, (size_t)thread_pool_threads(new->pool) * sizeof *new->shares);
     *compute = new;
     return true;
 }
@@ -100,8 +96,6 @@ void compute_free(struct compute *compute) {
     if (!compute) return;
     thread_pool_free(compute->pool);
     memory_free(compute->shared);
-    memory_free(compute->packed);
-    memory_free(compute->sums);
     memory_free(compute->workers);
     memory_free(compute->shares);
     memory_free(compute->partial_sums);

@@ -87,7 +87,7 @@ struct product_tile {
 // Scores S and dP of a few queries become P = exp(scale · S - log_sum_exp) and
 // dS = P ∘ (dP - delta) · scale: both as panels whose columns are keys, from their row `query` on,
 // and dS as rows too. Keys `from` to `end` are whole panels; of them, query i sees those of
-// seen[i].
+// row[i].
 struct softmax_gradient {
     const float *scores, *dscores; // [queries, stride]
     size_t stride, queries, from, end;
@@ -132,8 +132,6 @@ extern const struct operand_kernels operand_kernels_avx512_bf16;
 enum {
     WORKER_SCRATCH = 4 << 20, // bytes for each thread: packed strips, attention tiles
     SHARED_SCRATCH = 8 << 20, // bytes for a left operand in the type that products take
-    PACKED_SCRATCH = 8 << 20, // bytes for panels of the right operands
-    SUMS_SCRATCH = 16 << 20,  // bytes for sums that wait for more k
 };
 
 struct compute {
@@ -143,8 +141,6 @@ struct compute {
     const struct gemm_kernel *gemm;
     const struct operand_kernels *operands;
     uint8_t *shared;           // SHARED_SCRATCH
-    uint8_t *packed;           // PACKED_SCRATCH
-    float *sums;               // SUMS_SCRATCH
     uint8_t *workers;          // threads × WORKER_SCRATCH
     struct work_share *shares; // one for each thread
     double *partial_sums;
@@ -163,8 +159,8 @@ struct compute_cost {
 void compute_run(struct compute *compute, struct compute_cost cost, size_t tasks,
     thread_pool_task task, void *work);
 
-// The same, where tasks are few and each can be done in parts: a thread that finds no task left does
-// parts that others offer, with the scratch of its own worker.
+// The same, where tasks are few and each can be done in parts: a thread that finds no task left
+// does parts that others offer, with the scratch of its own worker.
 void compute_run_shared(struct compute *compute, struct compute_cost cost, size_t tasks,
     thread_pool_task task, void *work);
 
@@ -172,8 +168,8 @@ typedef void (*compute_part)(const void *work, size_t part, int worker);
 
 // From within such a task: does parts 0 … count - 1 (at most WORK_SHARE_MOST_PARTS), this worker's
 // own thread among others, and returns when all are done.
-void compute_share_parts(const struct compute *compute, int worker, size_t count, compute_part part,
-    const void *work);
+void compute_share_parts(
+    const struct compute *compute, int worker, size_t count, compute_part part, const void *work);
 
 // Bytes of a matrix's elements as they are stored.
 static inline double matrix_bytes(const struct matrix *matrix) {

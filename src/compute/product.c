@@ -12,8 +12,9 @@
 #include "compute/compute_internal.h"
 
 enum {
-    STRIP_PANELS = 4,     // of a task at most
-    WIDE_PANELS = 64,     // of a result: from here on a task has up to twice as many
+    STRIP_PANELS = 4,      // of a task at most
+    WIDE_STRIP_PANELS = 8, // the same for a result of WIDE_PANELS or more
+    WIDE_PANELS = 64,
     ROW_GROUP = 8,        // tiles of mr rows that a panel meets while it is in the first level
     WAITING_ROWS = 672,   // of a task at most, where sums wait for the rest of k
     UNPACKED_ROWS = 64,   // for which packing is not worth its time where it can be done without
@@ -96,7 +97,8 @@ static size_t even_part(size_t whole, size_t most) {
 static void cut_tasks(struct layout *l, const struct gemm_kernel *kernel) {
     const struct product *p = l->product;
     size_t panels = parts_of(p->n, kernel->nr);
-    size_t most = STRIP_PANELS * (panels >= WIDE_PANELS ? 2 : 1) / (p->twin_terms ? 2 : 1);
+    size_t most =
+        (panels >= WIDE_PANELS ? WIDE_STRIP_PANELS : STRIP_PANELS) / (p->twin_terms ? 2 : 1);
     size_t strip = even_part(panels, most);
     size_t rows = l->depth > l->block ? even_part(p->m, WAITING_ROWS) : p->m;
     l->strip_columns = strip * kernel->nr;
@@ -165,7 +167,7 @@ static uint8_t *panel_of(const struct task *t, const struct block *block, const 
 
 enum {
     SLAB = 32, // rows of a right operand that are packed together
-    SLAB_BYTES = SLAB * 2 * STRIP_PANELS * 32 * sizeof(float),
+    SLAB_BYTES = SLAB * WIDE_STRIP_PANELS * 32 * sizeof(float),
 };
 
 // Asks for cache lines that will be needed in a while. A compiler takes a function that does no

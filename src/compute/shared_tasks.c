@@ -16,8 +16,8 @@ static bool do_part(struct work_share *share, int worker) {
     return true;
 }
 
-void compute_share_parts(const struct compute *compute, int worker, size_t count, compute_part part,
-    const void *work) {
+void compute_share_parts(
+    const struct compute *compute, int worker, size_t count, compute_part part, const void *work) {
     struct work_share *share = &compute->shares[worker];
     struct parts parts = {part, work};
     if (count == 1) {
