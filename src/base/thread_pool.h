@@ -1,5 +1,5 @@
-// A pool of threads that runs numbered tasks. The caller decides how work is cut into tasks, so
-// that results do not depend on the number of threads: by fixed sizes, or into ways of one result.
+// A pool of threads that runs numbered tasks. The caller decides how work is cut into tasks, always
+// by fixed sizes and never by the number of threads, so that results do not depend on that number.
 #ifndef BASE_THREAD_POOL_H
 #define BASE_THREAD_POOL_H
 

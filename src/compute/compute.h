@@ -3,7 +3,7 @@
 //
 // Every operation has a plain f32 implementation, the reference. Faster paths replace some of them
 // and are tested against it. No result depends on the number of threads: work is cut into tasks of
-// fixed size, or in one of several ways to the same bits, and sums are added in a fixed order.
+// fixed size, and sums over tasks are added in a fixed order.
 //
 // Buffers are f32 in row-major order unless a `struct matrix` says otherwise. Functions do not
 // check shapes (their callers, in model, made them) and cannot fail: all scratch is taken at

@@ -29,15 +29,15 @@ struct training {
     size_t recomputed; // layers 0 … recomputed - 1 share one set of activations, but for x
     uint8_t *block;    // all buffers below
     struct layer_activations *layers;
-    float *last;                            // what the last layer gives
-    struct operand norm, activation;        // of the layer at work
-    float *dx, *dnorm;                      // [rows, hidden]
-    struct operand dx_operand, dattention;  // [rows, hidden], [rows, query columns]
-    float *query_f32;                       // [rows, query columns]: before rotation; gradients
-    float *key_f32;                         // [rows, key-value columns]: before rotation
-    float *raw_gradient;                    // as query_f32; where queries and keys have norms
-    float *attention_delta;                 // [rows, heads]
-    float *dkey, *dvalue;                   // [rows, key-value columns]
+    float *last;                           // what the last layer gives
+    struct operand norm, activation;       // of the layer at work
+    float *dx, *dnorm;                     // [rows, hidden]
+    struct operand dx_operand, dattention; // [rows, hidden], [rows, query columns]
+    float *query_f32;                      // [rows, query columns]: before rotation; gradients
+    float *key_f32;                        // [rows, key-value columns]: before rotation
+    float *raw_gradient;                   // as query_f32; where queries and keys have norms
+    float *attention_delta;                // [rows, heads]
+    float *dkey, *dvalue;                  // [rows, key-value columns]
     struct operand dquery_operand, dkey_operand, dvalue_operand, dgate, dup;
     struct operand dlow, dlow_transposed, low_transposed;
     struct operand dy_transposed; // where all weights are trained: outputs or logits, transposed

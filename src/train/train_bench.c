@@ -191,8 +191,7 @@ static bool open_training(struct bench *b, struct train_bench_result *result, st
             (double)(result->activation_bytes + 4 * b->count * sizeof(float)) * 1e-6);
     return packer_create(&b->packer, rows, examples, !options->separate, error) &&
            packer_create(&b->separate, rows, examples, false, error) &&
-           training_create(
-               &b->training, b->transformer, b->compute, rows, b->lora, budget, error);
+           training_create(&b->training, b->transformer, b->compute, rows, b->lora, budget, error);
 }
 
 static bool open_bench(struct bench *b, struct train_bench_result *result, struct error *error) {

@@ -9,7 +9,7 @@
 struct train_job_options {
     bool validate_only;
     bool report_only; // write the report (train_check.h), and nothing else
-    bool quiet; // no progress on standard error
+    bool quiet;       // no progress on standard error
 };
 
 // Runs the job and returns how the process is to end. What went wrong is in events.jsonl, and in

@@ -8,7 +8,8 @@
 bool train_job_read_spec(
     const char *directory, struct train_spec *spec, struct error *error) WARN_UNUSED;
 
-// A run that goes on from an adapter takes its shape. ERROR_INVALID where another rank is asked for.
+// A run that goes on from an adapter takes its shape. ERROR_INVALID where another rank is asked
+// for.
 bool train_job_take_adapter(struct train_spec *spec, struct error *error) WARN_UNUSED;
 
 #endif

@@ -262,6 +262,7 @@ static void test_attention_of_deep_trees_follows_the_formula(void **state) {
         struct attention_case c = {.shape = shape_of(1, 1, 24, windows[i])};
         size_t root = add_node(&c, 505, NO_PARENT), inner = add_node(&c, 131, root);
         add_node(&c, 1, inner);
+        add_node(&c, 0, inner);
         add_node(&c, 417, inner);
         add_node(&c, 20, add_node(&c, 1, root));
         check_backward(&c);
